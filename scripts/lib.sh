@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What every script here shares. Source it first:
+#	. "$(dirname "$0")/lib.sh"
+#
+# Progress and errors go to stderr, so that stdout carries results only and
+# a script can hand a path to its caller.
+
+set -euo pipefail
+export LC_ALL=C
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+OUT=$TOP/out
+# shellcheck disable=SC2034	# for the scripts that source this file
+JOBS=${JOBS:-$(nproc)}
+
+say() { printf '%s\n' "$*" >&2; }
+ok()  { printf 'ok: %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Paths in messages are short when they lie in the repository.
+short() { printf '%s' "${1#"$TOP"/}"; }
+
+# The lines of a log that a person would look for; its end if there are none.
+log_errors()
+{
+	grep -nE 'error|Error|ERROR|fatal|undefined reference|\*\*\*|[Cc]annot |failed|FAILED|^E: ' "$1" |
+		tail -n "${2:-15}" || tail -n "${2:-15}" "$1"
+}
+
+# Shows that a long step is alive: how many files the build has gone through,
+# rewritten in place on a terminal, else appended to the line now and then.
+step_tick()
+{
+	local log=$1 what=$2 since=$SECONDS files pause=30
+	[ ! -t 2 ] || pause=2
+	while sleep $pause; do
+		files=$(grep -cE '^  (CC|AS|HOSTCC|LD|AR) ' "$log") || true
+		[ "$files" = 0 ] && files='' || files=", $files files"
+		if [ -t 2 ]; then
+			printf '\r%s ... %d s%s ' "$what" $((SECONDS - since)) "$files" >&2
+		else
+			printf ' %d s%s ...' $((SECONDS - since)) "$files" >&2
+		fi
+	done
+}
+
+# step "what" cmd...: run cmd (a function will do) with its output in
+# out/log/<what>.log and tell how long it took. On failure the lines that
+# matter are shown and the status of cmd is returned. Both run in process
+# groups of their own, so that an interrupt ends the whole build with us.
+# Do not call it in a condition if cmd is a function: bash would then ignore
+# set -e inside of it.
+step()
+{
+	local what=$1 log since=$SECONDS cmd tick rc=0
+	shift
+	mkdir -p "$OUT/log"
+	log=$OUT/log/$(printf '%s' "$what" | tr -cs 'A-Za-z0-9._\n' '-').log
+	printf '%s ...' "$what" >&2
+	: >"$log"
+
+	set -m
+	"$@" </dev/null >"$log" 2>&1 &
+	cmd=$!
+	step_tick "$log" "$what" </dev/null >/dev/null &
+	tick=$!
+	set +m
+	trap 'kill -- -$cmd -$tick 2>/dev/null; say " interrupted"; exit 130' INT TERM
+	wait $cmd || rc=$?
+	trap - INT TERM
+	kill -- -$tick 2>/dev/null || true
+	wait $tick 2>/dev/null || true
+
+	# On a terminal the count of files gives way to the outcome.
+	[ ! -t 2 ] || printf '\r\033[K%s ...' "$what" >&2
+	if [ $rc = 0 ]; then
+		printf ' %d s\n' $((SECONDS - since)) >&2
+		return 0
+	fi
+	printf ' FAILED after %d s\n' $((SECONDS - since)) >&2
+	log_errors "$log" | sed 's/^/    /' >&2
+	say "    whole log: $(short "$log")"
+	return $rc
+}
+
+# need GROUP...: what these parts of the work need is installed, or die.
+need() { "$TOP/scripts/deps.sh" "$@"; }
+
+# The version that a kernel tree calls itself, like 6.1.192.
+tree_version()
+{
+	awk '$2 == "=" && ($1 == "VERSION" || $1 == "PATCHLEVEL" || $1 == "SUBLEVEL") { v = v s $3; s = "." }
+	     END { print v }' "$1/Makefile"
+}
