@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Swap migration: the swap path.
+ *
+ * Reclaim does the work: it unmaps a folio, writes it to swap and frees it.
+ * What is added here is patience.  Reclaim starts write-back and looks the
+ * other way, as some other page will do for it; here this very page has to go,
+ * so its write-back is waited for, and reclaim is then asked again.  Meanwhile
+ * the next chunks are submitted: a ring of them is in flight.
+ */
+#include <linux/blkdev.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/swap.h>
+#include <linux/writeback.h>
+
+#include "../internal.h"
+#include "swapmig.h"
+
+/*
+ * How often reclaim is asked again.  A file page that only its page-table entry
+ * knows to be dirty takes three rounds: unmap, write, free; the others are for
+ * pages that the target touches in between.
+ */
+#define EVICT_ROUNDS	5
+
+/* Free what nobody but us refers to any more, lest it be written for nobody. */
+static void free_abandoned(struct list_head *folios)
+{
+	struct folio *folio, *next;
+
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		if (folio_ref_count(folio) != 1)
+			continue;
+		list_del(&folio->lru);
+		folio_clear_active(folio);
+		folio_clear_unevictable(folio);
+		folio_put(folio);
+	}
+}
+
+/*
+ * Reclaim would split huge pages in search of swap space that is not there.
+ * Put aside what has no space to go to, or is pinned to its frame.
+ */
+static void put_aside_uncarriable(struct list_head *folios,
+				  struct list_head *left)
+{
+	struct folio *folio, *next;
+
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		if (!folio_maybe_dma_pinned(folio) &&
+		    (!folio_test_swapbacked(folio) ||
+		     folio_test_swapcache(folio) ||
+		     mem_cgroup_get_nr_swap_pages(folio_memcg(folio)) >=
+		     folio_nr_pages(folio)))
+			continue;
+		list_move(&folio->lru, left);
+	}
+}
+
+/*
+ * Reclaim leaves dirty file folios to the flusher threads.  Start to write those
+ * on the list, neighbours in one go.
+ */
+static void write_dirty_files(struct list_head *folios)
+{
+	struct folio *folio, *next;
+	struct blk_plug plug;
+
+	blk_start_plug(&plug);
+	list_for_each_entry_safe_reverse(folio, next, folios, lru) {
+		struct inode *inode = NULL;
+		loff_t start, end;
+
+		if (folio_test_swapbacked(folio) || !folio_test_dirty(folio) ||
+		    folio_test_writeback(folio) || !folio_trylock(folio))
+			continue;
+		/* The lock holds off truncation, so the mapping has its inode. */
+		if (!folio_test_anon(folio) && folio->mapping)
+			inode = igrab(folio->mapping->host);
+		start = folio_pos(folio);
+		end = start + folio_size(folio);
+		folio_unlock(folio);
+		if (!inode)
+			continue;
+
+		while (&next->lru != folios &&
+		       READ_ONCE(next->mapping) == inode->i_mapping &&
+		       folio_pos(next) == end) {
+			end += folio_size(next);
+			next = list_prev_entry(next, lru);
+		}
+		__filemap_fdatawrite_range(inode->i_mapping, start, end - 1,
+					   WB_SYNC_NONE);
+		iput(inode);
+	}
+	blk_finish_plug(&plug);
+}
+
+static void evict_round(struct swapmig_call *call, struct list_head *folios)
+{
+	unsigned long nr_freed;
+	struct blk_plug plug;
+
+	free_abandoned(folios);
+	write_dirty_files(folios);
+
+	blk_start_plug(&plug);
+	nr_freed = reclaim_isolated_folios(folios);
+	blk_finish_plug(&plug);
+
+	call->nr_evicted += nr_freed;
+	swapmig_count_evicted(nr_freed);
+}
+
+static bool wait_written(struct list_head *folios)
+{
+	struct folio *folio;
+
+	list_for_each_entry_reverse(folio, folios, lru)
+		if (folio_wait_writeback_killable(folio))
+			return false;
+	return !fatal_signal_pending(current);
+}
+
+static void evict_reap(struct swapmig_call *call, struct list_head *folios)
+{
+	int round;
+
+	for (round = 1; round < EVICT_ROUNDS && !list_empty(folios); round++) {
+		if (!wait_written(folios))
+			break;
+		evict_round(call, folios);
+	}
+	free_abandoned(folios);
+	list_splice_init(folios, &call->left);
+}
+
+/**
+ * swapmig_evict - start to evict the folios of a chunk
+ * @call: the call
+ * @folios: isolated folios, the lowest address last; empty on return
+ *
+ * Unmaps the folios and starts to write them to swap, or drops them where they
+ * are clean.  What can be freed at once is; the rest stays in flight until
+ * SWAPMIG_IN_FLIGHT more chunks have been submitted or swapmig_evict_finish() is
+ * called.  Before that the oldest chunk is waited for, if the ring is full.  What
+ * of it cannot be evicted is put on @call->left, still isolated.
+ *
+ * References do not protect a folio.  A folio counts as evicted when reclaim has
+ * freed it, and not before.
+ *
+ * Context: process context, sleeps; no locks held.
+ */
+void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
+{
+	struct list_head *slot;
+
+	put_aside_uncarriable(folios, &call->left);
+	if (list_empty(folios))
+		return;
+
+	slot = &call->in_flight[call->nr_submitted++ % SWAPMIG_IN_FLIGHT];
+	evict_reap(call, slot);
+	list_splice_init(folios, slot);
+	evict_round(call, slot);
+}
+
+/**
+ * swapmig_evict_finish - wait for all that is in flight
+ * @call: the call
+ *
+ * Waits for the write-back of all chunks in flight, oldest first, and frees
+ * their folios.  What cannot be evicted is put on @call->left, still isolated.
+ * A caller that has been killed does not wait.
+ *
+ * Context: process context, sleeps; no locks held.
+ */
+void swapmig_evict_finish(struct swapmig_call *call)
+{
+	int i;
+
+	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)
+		evict_reap(call, &call->in_flight[call->nr_submitted++ %
+						  SWAPMIG_IN_FLIGHT]);
+}
