@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Swap migration: the page-table walk that isolates one chunk.
+ *
+ * This is all that a call does under mmap_lock, so it is bounded twice: by the
+ * pages isolated and, where there is little to isolate, by the entries looked
+ * at.  A walk that has had enough notes where it stopped; the next one goes on
+ * from there.
+ */
+#include <linux/hugetlb.h>
+#include <linux/mempolicy.h>
+#include <linux/pagewalk.h>
+#include <linux/sched/mm.h>
+#include <linux/swapops.h>
+
+#include "../internal.h"
+#include "swapmig.h"
+
+/* The most VMAs, holes and page-table entries looked at under one mmap_lock. */
+#define WALK_MAX_LOOKED	4096
+
+/* What the callbacks return to end a walk whose chunk is complete. */
+#define WALK_FULL	(-EAGAIN)
+
+struct walk {
+	struct swapmig_call *call;
+	struct swapmig_chunk *chunk;
+	unsigned int looked;
+	bool may_evict_file;	/* of the VMA being walked */
+};
+
+/* End the walk before @addr if it has lasted long enough. */
+static int walk_pause(struct walk *w, unsigned long addr)
+{
+	if (w->looked < WALK_MAX_LOOKED)
+		return 0;
+	w->call->next = addr;
+	return WALK_FULL;
+}
+
+/*
+ * Who cannot write a file must not drop its pages from the page cache either:
+ * the time its next reader needs would tell them when it is read.
+ */
+static bool may_evict_file(struct vm_area_struct *vma)
+{
+	return !vma->vm_file || file_owner_or_capable(vma->vm_file) ||
+	       !file_permission(vma->vm_file, MAY_WRITE);
+}
+
+static int walk_vma(unsigned long start, unsigned long end,
+		    struct mm_walk *walk)
+{
+	struct vm_area_struct *vma = walk->vma;
+	struct walk *w = walk->private;
+	int err = walk_pause(w, start);
+
+	if (err)
+		return err;
+	w->looked++;
+	if (!vma_migratable(vma))
+		return 1;
+	w->may_evict_file = may_evict_file(vma);
+	return 0;
+}
+
+static int walk_hole(unsigned long addr, unsigned long next, int depth,
+		     struct mm_walk *walk)
+{
+	struct walk *w = walk->private;
+
+	w->looked++;
+	return walk_pause(w, next);
+}
+
+/*
+ * Isolate @folio, of which the walk sees @nr_seen mappings at once, or account
+ * for why it stays.  The caller holds the page-table lock.  Returns false, with
+ * nothing done, if the chunk has no room for the folio.
+ */
+static bool walk_take(struct walk *w, struct vm_area_struct *vma,
+		      struct folio *folio, int nr_seen)
+{
+	unsigned int nr_pages = folio_nr_pages(folio);
+	struct swapmig_chunk *chunk = w->chunk;
+	bool evictable;
+
+	if (!node_isset(folio_nid(folio), w->call->map.sources))
+		return true;
+	if (folio_is_zone_device(folio) || folio_test_reserved(folio))
+		return true;
+	/* A driver's own memory is neither anonymous nor of a file. */
+	if (!folio_test_anon(folio) && !folio_mapping(folio))
+		return true;
+	if (!w->call->shared && folio_mapcount(folio) > nr_seen)
+		return true;
+
+	if (chunk->nr_pages && chunk->nr_pages + nr_pages > SWAPMIG_CHUNK_PAGES)
+		return false;
+	if (folio_isolate_lru(folio)) {
+		w->call->nr_busy += nr_pages;
+		return true;
+	}
+
+	evictable = !(vma->vm_flags & VM_LOCKED) && !folio_test_mlocked(folio) &&
+		    (folio_test_anon(folio) || w->may_evict_file);
+	list_add(&folio->lru, evictable ? &chunk->folios : &chunk->unevictable);
+	chunk->nr_pages += nr_pages;
+	return true;
+}
+
+static int walk_huge_pmd(pmd_t *pmd, unsigned long addr, struct mm_walk *walk)
+{
+	struct walk *w = walk->private;
+	struct page *page;
+
+	w->looked++;
+	if (is_pmd_migration_entry(*pmd)) {
+		page = pfn_swap_entry_to_page(pmd_to_swp_entry(*pmd));
+		if (node_isset(page_to_nid(page), w->call->map.sources))
+			w->call->nr_busy += HPAGE_PMD_NR;
+		return 0;
+	}
+	if (!pmd_present(*pmd) || pmd_devmap(*pmd))
+		return 0;
+
+	page = pmd_page(*pmd);
+	if (is_huge_zero_page(page) ||
+	    walk_take(w, walk->vma, page_folio(page), 1))
+		return 0;
+	w->call->next = addr;
+	return WALK_FULL;
+}
+
+static int nr_ptes_mapping(struct folio *folio, struct vm_area_struct *vma,
+			   pte_t *pte, unsigned long addr, unsigned long end)
+{
+	int nr = 0;
+
+	for (; addr != end; pte++, addr += PAGE_SIZE)
+		if (pte_present(*pte) &&
+		    vm_normal_folio(vma, addr, *pte) == folio)
+			nr++;
+	return nr;
+}
+
+static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
+		     struct mm_walk *walk)
+{
+	struct vm_area_struct *vma = walk->vma;
+	struct folio *folio, *last = NULL;
+	struct walk *w = walk->private;
+	int err = walk_pause(w, addr);
+	pte_t *mapped_pte, *pte;
+	spinlock_t *ptl;
+
+	if (err)
+		return err;
+
+	ptl = pmd_trans_huge_lock(pmd, vma);
+	if (ptl) {
+		err = walk_huge_pmd(pmd, addr, walk);
+		spin_unlock(ptl);
+		return err;
+	}
+	if (pmd_trans_unstable(pmd))
+		return 0;
+
+	mapped_pte = pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	for (; addr != end; pte++, addr += PAGE_SIZE) {
+		int nr_seen = 1;
+
+		w->looked++;
+		if (pte_none(*pte))
+			continue;
+		if (!pte_present(*pte)) {
+			swp_entry_t entry = pte_to_swp_entry(*pte);
+
+			if (is_migration_entry(entry) &&
+			    node_isset(page_to_nid(pfn_swap_entry_to_page(entry)),
+				       w->call->map.sources))
+				w->call->nr_busy++;
+			continue;
+		}
+
+		folio = vm_normal_folio(vma, addr, *pte);
+		if (!folio || folio == last)
+			continue;
+		last = folio;
+
+		if (folio_test_large(folio) && !w->call->shared)
+			nr_seen = nr_ptes_mapping(folio, vma, pte, addr, end);
+		if (!walk_take(w, vma, folio, nr_seen)) {
+			w->call->next = addr;
+			err = WALK_FULL;
+			break;
+		}
+	}
+	pte_unmap_unlock(mapped_pte, ptl);
+	return err;
+}
+
+#ifdef CONFIG_HUGETLB_PAGE
+/* The swap cannot carry hugetlb pages: they stay and are counted. */
+static int walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr,
+			unsigned long end, struct mm_walk *walk)
+{
+	struct hstate *h = hstate_vma(walk->vma);
+	struct walk *w = walk->private;
+	struct page *page;
+	spinlock_t *ptl;
+	pte_t entry;
+
+	w->looked++;
+	ptl = huge_pte_lock(h, walk->mm, pte);
+	entry = huge_ptep_get(pte);
+	if (!pte_present(entry))
+		goto unlock;
+
+	page = pte_page(entry);
+	if (!node_isset(page_to_nid(page), w->call->map.sources))
+		goto unlock;
+	if (w->call->shared ||
+	    (page_mapcount(page) == 1 && !hugetlb_pmd_shared(pte)))
+		w->call->nr_failed += pages_per_huge_page(h);
+unlock:
+	spin_unlock(ptl);
+	return walk_pause(w, end);
+}
+#else
+#define walk_hugetlb	NULL
+#endif
+
+static const struct mm_walk_ops walk_ops = {
+	.test_walk	= walk_vma,
+	.pte_hole	= walk_hole,
+	.pmd_entry	= walk_ptes,
+	.hugetlb_entry	= walk_hugetlb,
+};
+
+/**
+ * swapmig_walk - isolate the next chunk of the target's pages
+ * @call: the call; its @next says where to go on and is moved forward
+ * @chunk: an empty chunk to fill
+ *
+ * Takes the pages that are mapped from @call->next on and reside on a source
+ * node, up to SWAPMIG_CHUNK_PAGES base pages, from the LRU.  Pages that somebody
+ * else has taken off the LRU, and those that are being migrated at this moment,
+ * are counted as busy.
+ *
+ * The address space is kept alive only while it is walked: a target that exits
+ * between two chunks frees its memory without waiting for the call.
+ *
+ * Context: process context, may sleep; takes and releases mmap_lock for reading.
+ * Return: 1 if there is more to walk, 0 at the end of the address space, -ESRCH
+ * if the target has exited, -EINTR if the caller has been killed.
+ */
+int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
+{
+	struct walk w = { .call = call, .chunk = chunk };
+	struct mm_struct *mm = call->mm;
+	int err;
+
+	if (!mmget_not_zero(mm))
+		return -ESRCH;
+
+	err = mmap_read_lock_killable(mm);
+	if (!err) {
+		err = walk_page_range(mm, call->next, mm->task_size,
+				      &walk_ops, &w);
+		mmap_read_unlock(mm);
+		if (err == WALK_FULL)
+			err = call->next < mm->task_size;
+	}
+	mmput(mm);
+	return err;
+}
