@@ -10,6 +10,9 @@
 set -euo pipefail
 export LC_ALL=C
 
+# The make that runs us is not to pass its variables on to the builds.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OUT=$TOP/out
 # shellcheck disable=SC2034	# for the scripts that source this file

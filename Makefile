@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The commands; each is a script in scripts/ that can be called by itself.
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+#: make run      the demonstration: move a running program through swap
+#: make test     all tests; ends with "N passed, N failed, N skipped"
+#: make boot     a shell in the patched guest
+#: make tree     the patched kernel tree, in out/linux
+#: make series   the mail series, in out/series
+#: make lint     checkpatch, sparse, shell and documentation checks
+#: make clean    remove out/, where everything is built
+#:
+#: Variables, as in make boot CMD="numactl -H":
+#:   KERNEL_SRC=DIR       the base: a Linux 6.1.y tree, which is only read,
+#:   KERNEL_TARBALL=FILE  or an archive of one; else Debian's linux-source-6.1
+#:   T=GLOB               test: only the tests with such a name
+#:   CHECK=apply|build    series: apply it with git am and compare with make
+#:                        tree, or compile every step
+#:   CMD="COMMAND"        boot: run this instead, exit with its status
+#:   ADD="FILE DIR ..."   boot: put them, and the libraries they need, in /add
+#:   KERNEL=base          boot: the unmodified kernel
+#:   APPEND="..."         boot: more of a kernel command line
+#:   MEM=MIB CPUS=N NODES=N   boot: the machine's size
+#:   FAKE=1               boot: emulate the nodes, by numa=fake=
+#:   ICOUNT=1             boot: guest time counts instructions
+#:   ACCEL=kvm            boot: virtualise, do not emulate
+#:   TIMEOUT=SECONDS      boot: end a guest that takes longer
+#:   JOBS=N               compile so many files at once
+
+# What the user wrote, with the dollar signs that are meant for the guest.
+ifdef CMD
+override CMD := $(value CMD)
+export CMD
+endif
+
+run test boot series lint:
+	@scripts/$@.sh
+
+tree:
+	@scripts/tree.sh linux
+
+clean:
+	rm -rf out
+
+.PHONY: help run test boot tree series lint clean
