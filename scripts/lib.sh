@@ -49,6 +49,9 @@ step_tick()
 	done
 }
 
+# Where step "what" leaves the output.
+step_log() { printf '%s/log/%s.log' "$OUT" "$(printf '%s' "$1" | tr -cs 'A-Za-z0-9._' -)"; }
+
 # step "what" cmd...: run cmd (a function will do) with its output in
 # out/log/<what>.log and tell how long it took. On failure the lines that
 # matter are shown and the status of cmd is returned. Both run in process
@@ -60,7 +63,7 @@ step()
 	local what=$1 log since=$SECONDS cmd tick rc=0
 	shift
 	mkdir -p "$OUT/log"
-	log=$OUT/log/$(printf '%s' "$what" | tr -cs 'A-Za-z0-9._\n' '-').log
+	log=$(step_log "$what")
 	printf '%s ...' "$what" >&2
 	: >"$log"
 
