@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who may migrate whose memory where.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "../kselftest_harness.h"
+#include "util.h"
+
+#define LEN	(4 * MIB)
+
+FIXTURE(permission)
+{
+	int from;
+	int to;
+	struct sm_peer peer;
+	pid_t other;
+	char *addr;
+	int fd;
+};
+
+FIXTURE_SETUP(permission)
+{
+	sm_cleanup();
+	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	self->fd = -1;
+	self->from = sm_node(0);
+	self->to = sm_node(1);
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	self->addr = sm_map(LEN);
+	ASSERT_TRUE(!!self->addr);
+}
+
+FIXTURE_TEARDOWN(permission)
+{
+	sm_peer_end(&self->peer);
+	sm_kill(self->other);
+	if (self->fd >= 0)
+		close(self->fd);
+	munmap(self->addr, LEN);
+	sm_cleanup();
+}
+
+/* What a caller is told, who is user @uid: the result, or -errno. */
+static long as_user(uid_t uid, pid_t pid, unsigned long from, unsigned long to)
+{
+	int fd[2];
+	long ret;
+	pid_t caller;
+
+	if (pipe(fd))
+		return -EPIPE;
+	caller = sm_fork();
+	if (!caller) {
+		ret = -ENOTRECOVERABLE;
+		if (!sm_become(uid)) {
+			ret = sm_migrate(pid, from, to);
+			if (ret < 0)
+				ret = -errno;
+		}
+		if (write(fd[1], &ret, sizeof(ret)) != sizeof(ret))
+			_exit(1);
+		_exit(0);
+	}
+	close(fd[1]);
+	if (read(fd[0], &ret, sizeof(ret)) != sizeof(ret))
+		ret = -EPIPE;
+	close(fd[0]);
+	sm_reap(caller);
+	return ret;
+}
+
+enum { BECOME_NOBODY = 100, BECOME_OTHER, BE_SECRET };
+
+/* The buffer peer, which can also change who it is. */
+static long serve_user(int what, void *arg)
+{
+	switch (what) {
+	case BECOME_NOBODY:
+		return sm_become(SM_NOBODY);
+	case BECOME_OTHER:
+		return sm_become(SM_NOBODY - 1);
+	case BE_SECRET:
+		return prctl(PR_SET_DUMPABLE, 0);
+	}
+	return sm_serve_buffer(what, arg);
+}
+
+static void start(SM_ARGS(permission), int who)
+{
+	struct sm_buffer buf = {
+		.addr = self->addr, .len = LEN, .seed = 2, .node = self->from,
+	};
+
+	ASSERT_EQ(0, sm_peer_start(&self->peer, serve_user, &buf));
+	if (who)
+		ASSERT_EQ(0, sm_peer_ask(&self->peer, who));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
+	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->addr, LEN,
+					    self->from));
+}
+
+/* The peer's memory is where it was, and has what it had. */
+static void untouched(SM_ARGS(permission))
+{
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->addr, LEN,
+					    self->from));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+static void gone(SM_ARGS(permission))
+{
+	EXPECT_EQ(0, sm_on_node(self->peer.pid, self->addr, LEN, self->from));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+SM_TEST_F(permission, other_users_process)
+{
+	start(_metadata, self, BECOME_OTHER);
+	EXPECT_EQ(-EPERM, as_user(SM_NOBODY, self->peer.pid,
+				  sm_bit(self->from), sm_bit(self->to)));
+	untouched(_metadata, self);
+}
+
+SM_TEST_F(permission, roots_process)
+{
+	start(_metadata, self, 0);
+	EXPECT_EQ(-EPERM, as_user(SM_NOBODY, self->peer.pid,
+				  sm_bit(self->from), sm_bit(self->to)));
+	EXPECT_EQ(-EPERM, as_user(SM_NOBODY, 1, sm_bit(self->from),
+				  sm_bit(self->to)));
+	untouched(_metadata, self);
+}
+
+SM_TEST_F(permission, own_process_that_hides)
+{
+	start(_metadata, self, BECOME_NOBODY);
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, BE_SECRET));
+	EXPECT_EQ(-EPERM, as_user(SM_NOBODY, self->peer.pid,
+				  sm_bit(self->from), sm_bit(self->to)));
+	untouched(_metadata, self);
+}
+
+SM_TEST_F(permission, own_process)
+{
+	start(_metadata, self, BECOME_NOBODY);
+	EXPECT_LE(0, as_user(SM_NOBODY, self->peer.pid,
+			     sm_bit(self->from), sm_bit(self->to)));
+	gone(_metadata, self);
+}
+
+SM_TEST_F(permission, root_and_any_process)
+{
+	start(_metadata, self, BECOME_NOBODY);
+	EXPECT_LE(0, sm_migrate(self->peer.pid, sm_bit(self->from),
+				sm_bit(self->to)));
+	gone(_metadata, self);
+}
+
+/*
+ * A node that the target's cpuset does not have is for CAP_SYS_NICE only. A
+ * node that nobody has is never in a cpuset.
+ */
+SM_TEST_F(permission, foreign_target_node)
+{
+	unsigned long nobodys = ~sm_all_nodes();
+
+	/* The lowest node there is not: the kernel must know its number. */
+	nobodys &= -nobodys;
+	start(_metadata, self, BECOME_NOBODY);
+	errno = 0;
+	if (sm_migrate(self->peer.pid, 0, nobodys | sm_bit(self->to)) < 0 &&
+	    errno == EINVAL)
+		SKIP(return, "the kernel supports no more nodes than there are");
+	EXPECT_EQ(-EPERM, as_user(SM_NOBODY, self->peer.pid, sm_bit(self->from),
+				  nobodys | sm_bit(self->to)));
+	untouched(_metadata, self);
+
+	/* With the capability what is left of the set is used. */
+	EXPECT_LE(0, sm_migrate(self->peer.pid, sm_bit(self->from),
+				nobodys | sm_bit(self->to)));
+	gone(_metadata, self);
+}
+
+/* A process whose memory is shared with its parent, page by page. */
+SM_TEST_F(permission, shared_pages_stay_without_the_capability)
+{
+	long pages = sm_pages(LEN);
+	long long failed;
+
+	ASSERT_EQ(0, sm_bind(self->from));
+	sm_fill(self->addr, LEN, 2);
+	ASSERT_EQ(0, sm_unbind());
+	failed = sm_vmstat("swapmig_failed");
+
+	self->other = sm_fork();
+	if (!self->other) {
+		long ret;
+
+		if (sm_become(SM_NOBODY))
+			_exit(2);
+		ret = sm_migrate(0, sm_bit(self->from), sm_bit(self->to));
+		_exit(ret < 0 || sm_bad(self->addr, LEN, 2));
+	}
+	ASSERT_LT(0, self->other);
+	EXPECT_EQ(0, sm_reap(self->other));
+	self->other = 0;
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, LEN, self->from));
+	/* They are passed over, which is no failure. */
+	EXPECT_GT(pages, sm_vmstat("swapmig_failed") - failed);
+
+	/* With the capability they go, from both. */
+	self->other = sm_fork();
+	if (!self->other) {
+		for (;;)
+			pause();
+	}
+	ASSERT_LT(0, self->other);
+	EXPECT_LE(0, sm_migrate(self->other, sm_bit(self->from),
+				sm_bit(self->to)));
+	EXPECT_EQ(0, sm_on_node(0, self->addr, LEN, self->from));
+	EXPECT_EQ(0, sm_on_node(self->other, self->addr, LEN, self->from));
+	EXPECT_EQ(0, sm_bad(self->addr, LEN, 2));
+}
+
+/*
+ * To drop the page cache of a file tells when somebody else reads it again.
+ * So that takes the right to write to the file.
+ */
+static long drop_as_nobody(struct _test_data_permission *self, int fd)
+{
+	char *p;
+	long ret;
+
+	self->other = sm_fork();
+	if (self->other)
+		return sm_reap(self->other);
+	p = sm_map_fd(fd, LEN, PROT_READ, MAP_PRIVATE);
+	if (!p || sm_become(SM_NOBODY))
+		_exit(2);
+	if (sm_bad(p, LEN, 3))
+		_exit(3);
+	ret = sm_migrate(0, sm_bit(self->from), sm_bit(self->to));
+	_exit(ret < 0 || sm_bad(p, LEN, 3) ? 1 : 0);
+}
+
+SM_TEST_F(permission, page_cache_of_other_peoples_files)
+{
+	long pages = sm_pages(LEN);
+	char *view;
+	int ro;
+
+	SM_NEED(sm_lacks_ext4());
+	self->fd = sm_ext4_file();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, sm_bind(self->from));
+	ASSERT_EQ(0, sm_fill_file(self->fd, LEN, 3));
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(0, fchmod(self->fd, 0644));
+	ro = sm_reopen(self->fd, O_RDONLY);
+	ASSERT_LE(0, ro);
+	/* A view that maps nothing: the file's owner sees what is cached. */
+	view = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
+	ASSERT_TRUE(!!view);
+	ASSERT_EQ(pages, sm_in_memory(view, LEN));
+
+	EXPECT_EQ(0, drop_as_nobody(self, ro));
+	EXPECT_EQ(pages, sm_in_memory(view, LEN));
+	self->other = 0;
+
+	/* The owner may. */
+	ASSERT_EQ(0, fchown(self->fd, SM_NOBODY, SM_NOBODY));
+	EXPECT_EQ(0, drop_as_nobody(self, ro));
+	self->other = 0;
+	munmap(view, LEN);
+	close(ro);
+}
+
+TEST_HARNESS_MAIN
