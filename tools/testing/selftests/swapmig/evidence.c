@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the kernel says about a migration agrees with where memory is: each
+ * way to look at it, right after the call, on a process that is at rest.
+ */
+#include "../kselftest_harness.h"
+#include "util.h"
+
+#define LEN	(32 * MIB)
+
+FIXTURE(evidence)
+{
+	unsigned long from;
+	unsigned long to;
+	struct sm_buffer buf;
+	struct sm_peer peer;
+	int node;
+};
+
+FIXTURE_VARIANT(evidence)
+{
+	enum sm_dev dev;
+	bool huge;
+};
+
+FIXTURE_VARIANT_ADD(evidence, zram)
+{
+	.dev = SM_ZRAM, .huge = false,
+};
+
+FIXTURE_VARIANT_ADD(evidence, disk)
+{
+	.dev = SM_DISK, .huge = false,
+};
+
+FIXTURE_VARIANT_ADD(evidence, huge_zram)
+{
+	.dev = SM_ZRAM, .huge = true,
+};
+
+FIXTURE_VARIANT_ADD(evidence, huge_disk)
+{
+	.dev = SM_DISK, .huge = true,
+};
+
+FIXTURE_SETUP(evidence)
+{
+	sm_cleanup();
+	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_lacks_swap(variant->dev));
+	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
+	self->node = sm_node(0);
+	self->from = sm_bit(self->node);
+	self->to = sm_bit(sm_node(1));
+	self->buf.addr = variant->huge ? sm_map_huge(LEN) : sm_map(LEN);
+	if (variant->huge)
+		SM_NEED(self->buf.addr ? NULL : "no transparent huge pages");
+	ASSERT_TRUE(!!self->buf.addr);
+	self->buf.len = LEN;
+	self->buf.seed = 17;
+	self->buf.node = self->node;
+	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &self->buf));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
+	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr,
+					    LEN, self->node));
+}
+
+FIXTURE_TEARDOWN(evidence)
+{
+	sm_peer_end(&self->peer);
+	sm_cleanup();
+}
+
+SM_TEST_F(evidence, process)
+{
+	pid_t pid = self->peer.pid;
+
+	ASSERT_LE(sm_pages(LEN), sm_mapped_on_node(pid, self->node));
+	EXPECT_EQ(0, sm_migrate(pid, self->from, self->to));
+	/* move_pages(2), pagemap, numa_maps */
+	EXPECT_EQ(0, sm_present(pid, self->buf.addr, LEN));
+	EXPECT_EQ(sm_pages(LEN), sm_swapped(pid, self->buf.addr, LEN));
+	EXPECT_EQ(0, sm_mapped_on_node(pid, self->node));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+/* Frames are free: not only unmapped, and not in the swap cache. */
+SM_TEST_F(evidence, node)
+{
+	/* Memory in transit and on the lists of CPUs; not a quarter of it. */
+	long tolerance = LEN / 4 / 1024;
+	long free, cached;
+
+	cached = sm_meminfo(self->node, "SwapCached");
+	free = sm_meminfo(self->node, "MemFree");
+	ASSERT_LE(0, free);
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	EXPECT_LE((long)LEN / 1024 - tolerance,
+		  sm_meminfo(self->node, "MemFree") - free);
+	EXPECT_GE(0, sm_meminfo(self->node, "SwapCached") - cached);
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+SM_TEST_F(evidence, counters)
+{
+	long long evicted = sm_vmstat("swapmig_evicted");
+	long long failed = sm_vmstat("swapmig_failed");
+	long before = sm_mapped_on_node(self->peer.pid, self->node);
+
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	EXPECT_EQ(before - sm_mapped_on_node(self->peer.pid, self->node),
+		  sm_vmstat("swapmig_evicted") - evicted);
+	EXPECT_EQ(failed, sm_vmstat("swapmig_failed"));
+
+	/* Nothing is left to do. */
+	evicted = sm_vmstat("swapmig_evicted");
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	EXPECT_EQ(evicted, sm_vmstat("swapmig_evicted"));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+TEST_HARNESS_MAIN
