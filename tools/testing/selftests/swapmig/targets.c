@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The process that is migrated: another one, one with threads, one that forks
+ * or uses its memory during the call, one that dies.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/swap.h>
+
+#include "../kselftest_harness.h"
+#include "util.h"
+
+#define LEN		(16 * MIB)
+#define SEED		23
+#define NR_THREADS	4
+#define NR_CALLS	20
+
+FIXTURE(target)
+{
+	unsigned long from;
+	unsigned long to;
+	struct sm_buffer buf;
+	struct sm_peer peer;
+	pid_t child[2];
+	int node;
+	int *stop;		/* shared with children */
+};
+
+FIXTURE_VARIANT(target)
+{
+	enum sm_dev dev;
+};
+
+FIXTURE_VARIANT_ADD(target, zram)
+{
+	.dev = SM_ZRAM,
+};
+
+FIXTURE_VARIANT_ADD(target, disk)
+{
+	.dev = SM_DISK,
+};
+
+FIXTURE_SETUP(target)
+{
+	sm_cleanup();
+	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_lacks_swap(variant->dev));
+	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
+	self->node = sm_node(0);
+	self->from = sm_bit(self->node);
+	self->to = sm_bit(sm_node(1));
+	self->buf.addr = sm_map(LEN);
+	self->buf.len = LEN;
+	self->buf.seed = SEED;
+	self->buf.node = self->node;
+	self->stop = sm_map_fd(-1, sm_page, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS);
+	ASSERT_TRUE(self->buf.addr && self->stop);
+}
+
+FIXTURE_TEARDOWN(target)
+{
+	sm_kill(self->child[0]);
+	sm_kill(self->child[1]);
+	sm_peer_end(&self->peer);
+	sm_cleanup();
+}
+
+static void start(SM_ARGS(target), long (*serve)(int what, void *arg))
+{
+	ASSERT_EQ(0, sm_peer_start(&self->peer, serve, &self->buf));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
+	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr,
+					    LEN, self->node));
+}
+
+static bool stopped(const int *stop)
+{
+	return __atomic_load_n(stop, __ATOMIC_ACQUIRE);
+}
+
+static void set_stop(int *stop)
+{
+	__atomic_store_n(stop, 1, __ATOMIC_RELEASE);
+}
+
+SM_TEST_F(target, another_process)
+{
+	pid_t pid;
+
+	start(_metadata, self, sm_serve_buffer);
+	pid = self->peer.pid;
+	EXPECT_EQ(0, sm_migrate(pid, self->from, self->to));
+	EXPECT_EQ(0, sm_present(pid, self->buf.addr, LEN));
+	EXPECT_EQ(sm_pages(LEN), sm_swapped(pid, self->buf.addr, LEN));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	EXPECT_EQ(sm_pages(LEN), sm_present(pid, self->buf.addr, LEN));
+}
+
+SM_TEST_F(target, stopped)
+{
+	pid_t pid;
+	int status;
+
+	start(_metadata, self, sm_serve_buffer);
+	pid = self->peer.pid;
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_EQ(0, sm_migrate(pid, self->from, self->to));
+	EXPECT_EQ(0, sm_present(pid, self->buf.addr, LEN));
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+/* The child has left for swap with its parent; then they part. */
+SM_TEST_F(target, forked_while_in_swap)
+{
+	ASSERT_EQ(0, sm_bind(self->node));
+	sm_fill(self->buf.addr, LEN, SEED);
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_present(0, self->buf.addr, LEN));
+
+	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &self->buf));
+	sm_fill(self->buf.addr, LEN, SEED + 1);
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	EXPECT_EQ(0, sm_bad(self->buf.addr, LEN, SEED + 1));
+}
+
+/*
+ * Each thread counts in every page of its part how often it came by. A write
+ * that gets lost between a page and its copy in swap is a count too few.
+ */
+struct worker {
+	pthread_t id;
+	char *addr;
+	size_t len;
+	const int *stop;
+	unsigned long rounds;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	unsigned long round;
+	size_t i;
+
+	/* The bound is for a call that does not return. */
+	for (round = 1; round < 10000000 && !stopped(w->stop); round++) {
+		for (i = 0; i < w->len; i += sm_page)
+			__atomic_add_fetch((long *)(w->addr + i), 1,
+					   __ATOMIC_RELAXED);
+		w->rounds = round;
+	}
+	return NULL;
+}
+
+/* Wrong pages after threads have worked on them until told to stop. */
+static long run_threads(struct sm_buffer *buf, int *stop)
+{
+	size_t part = buf->len / NR_THREADS, i;
+	struct worker w[NR_THREADS] = { };
+	long bad = 0;
+	int t;
+
+	for (t = 0; t < NR_THREADS; t++) {
+		w[t].addr = buf->addr + t * part;
+		w[t].len = part;
+		w[t].stop = stop;
+		if (pthread_create(&w[t].id, NULL, work, &w[t]))
+			return -1;
+	}
+	for (t = 0; t < NR_THREADS; t++) {
+		pthread_join(w[t].id, NULL);
+		for (i = 0; i < part; i += sm_page)
+			bad += *(unsigned long *)(w[t].addr + i) != w[t].rounds;
+	}
+	return bad;
+}
+
+SM_TEST_F(target, threads_that_write)
+{
+	long long evicted = sm_vmstat("swapmig_evicted");
+	int status, i;
+
+	self->child[0] = sm_fork();
+	if (!self->child[0])
+		_exit(run_threads(&self->buf, self->stop) ? 1 : 0);
+	ASSERT_LT(0, self->child[0]);
+	/* Back and forth, since pages come back anywhere. */
+	for (i = 0; i < NR_CALLS; i++) {
+		EXPECT_LE(0, sm_migrate(self->child[0], self->from, self->to));
+		EXPECT_LE(0, sm_migrate(self->child[0], self->to, self->from));
+	}
+	set_stop(self->stop);
+	status = sm_reap(self->child[0]);
+	self->child[0] = 0;
+	EXPECT_EQ(0, status);
+	EXPECT_LT(0, sm_vmstat("swapmig_evicted") - evicted);
+}
+
+/* Nothing but faults: the pages are read as fast as they leave. */
+SM_TEST_F(target, reads_during_the_call)
+{
+	int status, i;
+
+	ASSERT_EQ(0, sm_bind(self->node));
+	sm_fill(self->buf.addr, LEN, SEED);
+	ASSERT_EQ(0, sm_unbind());
+	self->child[0] = sm_fork();
+	if (!self->child[0]) {
+		for (i = 0; i < 100000 && !stopped(self->stop); i++)
+			if (sm_bad(self->buf.addr, LEN, SEED))
+				_exit(1);
+		_exit(0);
+	}
+	ASSERT_LT(0, self->child[0]);
+	for (i = 0; i < NR_CALLS; i++) {
+		EXPECT_LE(0, sm_migrate(self->child[0], self->from, self->to));
+		EXPECT_LE(0, sm_migrate(self->child[0], self->to, self->from));
+	}
+	set_stop(self->stop);
+	status = sm_reap(self->child[0]);
+	self->child[0] = 0;
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, sm_bad(self->buf.addr, LEN, SEED));
+}
+
+/* A target that maps, forks and unmaps all the time. */
+static int churn(const int *stop)
+{
+	char *p;
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 100000 && !stopped(stop); i++) {
+		p = sm_map(MIB);
+		if (!p)
+			return 1;
+		sm_fill(p, MIB, i);
+		pid = sm_fork();
+		if (pid < 0)
+			return 1;
+		if (!pid)
+			_exit(sm_bad(p, MIB, i) ? 1 : 0);
+		if (sm_bad(p, MIB, i) || sm_reap(pid))
+			return 1;
+		munmap(p, MIB);
+	}
+	return 0;
+}
+
+SM_TEST_F(target, changes_during_the_call)
+{
+	int status, i;
+
+	self->child[0] = sm_fork();
+	if (!self->child[0])
+		_exit(churn(self->stop));
+	ASSERT_LT(0, self->child[0]);
+	for (i = 0; i < NR_CALLS; i++) {
+		EXPECT_LE(0, sm_migrate(self->child[0], self->from, self->to));
+		EXPECT_LE(0, sm_migrate(self->child[0], self->to, self->from));
+	}
+	set_stop(self->stop);
+	status = sm_reap(self->child[0]);
+	self->child[0] = 0;
+	EXPECT_EQ(0, status);
+}
+
+/* Two callers who want the opposite. */
+SM_TEST_F(target, of_two_callers)
+{
+	int status, i;
+
+	start(_metadata, self, sm_serve_buffer);
+	self->child[0] = sm_fork();
+	if (!self->child[0]) {
+		for (i = 0; i < NR_CALLS; i++)
+			if (sm_migrate(self->peer.pid, self->to,
+				       self->from) < 0)
+				_exit(1);
+		_exit(0);
+	}
+	ASSERT_LT(0, self->child[0]);
+	for (i = 0; i < NR_CALLS; i++) {
+		EXPECT_LE(0, sm_migrate(self->peer.pid, self->from, self->to));
+		EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	}
+	status = sm_reap(self->child[0]);
+	self->child[0] = 0;
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+/* swapoff() brings back what the call sends away. */
+SM_TEST_F(target, while_swap_goes_off)
+{
+	long ret;
+
+	start(_metadata, self, sm_serve_buffer);
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	self->child[0] = sm_fork();
+	if (!self->child[0])
+		_exit(sm_swap_off() ? 1 : 0);
+	ASSERT_LT(0, self->child[0]);
+	for (int i = 0; i < NR_CALLS; i++) {
+		ret = sm_migrate(self->peer.pid, sm_all_nodes() & ~self->to,
+				 self->to);
+		EXPECT_LE(0, ret);
+	}
+	EXPECT_EQ(0, sm_reap(self->child[0]));
+	self->child[0] = 0;
+	EXPECT_EQ(sm_pages(LEN), sm_present(self->peer.pid, self->buf.addr,
+					    LEN));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+/*
+ * Kill @victim once the call of @caller has got somewhere. Evicted pages are
+ * the only sign of that from outside.
+ */
+static void kill_in_the_middle(pid_t victim, pid_t caller)
+{
+	long long start = sm_vmstat("swapmig_evicted");
+	siginfo_t info;
+
+	do {
+		info.si_pid = 0;
+		if (waitid(P_PID, caller, &info, WEXITED | WNOHANG | WNOWAIT))
+			break;
+	} while (!info.si_pid && sm_vmstat("swapmig_evicted") - start < 512);
+	kill(victim, SIGKILL);
+}
+
+SM_TEST_F(target, killed_in_the_middle)
+{
+	pid_t victim;
+	int status;
+
+	for (int i = 0; i < 5; i++) {
+		start(_metadata, self, sm_serve_buffer);
+		victim = self->peer.pid;
+		self->child[0] = sm_fork();
+		if (!self->child[0]) {
+			/* A killed target is no error, or not there. */
+			_exit(sm_migrate(victim, self->from, self->to) < 0 &&
+			      errno != ESRCH && errno != EINVAL);
+		}
+		ASSERT_LT(0, self->child[0]);
+		kill_in_the_middle(victim, self->child[0]);
+		status = sm_reap(self->child[0]);
+		self->child[0] = 0;
+		EXPECT_EQ(0, status);
+		sm_peer_end(&self->peer);
+	}
+}
+
+SM_TEST_F(target, whose_caller_is_killed)
+{
+	for (int i = 0; i < 5; i++) {
+		start(_metadata, self, sm_serve_buffer);
+		self->child[0] = sm_fork();
+		if (!self->child[0])
+			_exit(sm_migrate(self->peer.pid, self->from,
+					 self->to) < 0);
+		ASSERT_LT(0, self->child[0]);
+		kill_in_the_middle(self->child[0], self->child[0]);
+		sm_reap(self->child[0]);
+		self->child[0] = 0;
+		/* Nothing is lost, and nothing keeps the rest from going. */
+		EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+		EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_all_nodes() &
+					~self->to, self->to));
+		sm_peer_end(&self->peer);
+	}
+}
+
+/* The memory of a killed target is free, though the migration goes on. */
+SM_TEST_F(target, frees_its_memory_when_killed)
+{
+	long free = sm_meminfo(self->node, "MemFree");
+	long swap = 0;
+	char *p;
+
+	start(_metadata, self, sm_serve_buffer);
+	self->child[0] = sm_fork();
+	if (!self->child[0]) {
+		sm_migrate(self->peer.pid, self->from, self->to);
+		_exit(0);
+	}
+	ASSERT_LT(0, self->child[0]);
+	kill_in_the_middle(self->peer.pid, self->child[0]);
+	EXPECT_LE(0, sm_reap(self->child[0]));
+	self->child[0] = 0;
+	sm_peer_end(&self->peer);
+
+	/* Neither memory nor swap is lost: the next one has room for all. */
+	p = sm_map(96 * MIB);
+	ASSERT_TRUE(!!p);
+	ASSERT_EQ(0, sm_bind(self->node));
+	sm_fill(p, 96 * MIB, SEED);
+	ASSERT_EQ(0, sm_unbind());
+	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	swap = sm_swapped(0, p, 96 * MIB);
+	EXPECT_EQ(sm_pages(96 * MIB), swap);
+	EXPECT_EQ(0, sm_bad(p, 96 * MIB, SEED));
+	munmap(p, 96 * MIB);
+	EXPECT_LE(free - (long)LEN / 2048, sm_meminfo(self->node, "MemFree"));
+}
+
+TEST_HARNESS_MAIN
