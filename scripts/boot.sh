@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Boot the guest: a shell in it, or one command.
+#
+# usage: scripts/boot.sh, with these variables in the environment:
+#   CMD="..."        run this with sh in the guest, instead of a shell. Its stdin,
+#                    stdout and stderr are ours, and so is its exit status
+#   ADD="file dir"   copy these, with the libraries they need, to /add (the
+#                    working directory of CMD, and in its PATH)
+#   KERNEL=base      the unmodified kernel instead of the patched one
+#   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all
+#   FAKE=1           nodes emulated by the kernel, not by the machine
+#   APPEND="..."     more words for the kernel's command line
+#   TIMEOUT=600      seconds after which the guest is ended (0: never)
+#   ICOUNT=1         one CPU with guest time = instructions * 8 ns
+#   ACCEL=kvm        instead of tcg
+#
+# The exit status is that of CMD; 124 if the time limit ended it; 125 if the
+# guest died or the kernel complained on its console, out/log/console-*.log.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/guest/closure.sh"
+
+# What a kernel says when something is wrong with it.
+complaints='WARNING: |BUG: |kernel BUG at|Kernel panic|Oops|general protection fault|'\
+'INFO: task .* blocked|INFO: rcu|rcu: INFO|soft lockup|hard LOCKUP|suspicious RCU usage|'\
+'possible (circular|recursive|irq lock)|inconsistent lock state|list_(add|del) corruption|'\
+'refcount_t: |Bad page |bad_page|Bad rss-counter|page dumped because|scheduling while atomic|'\
+'sleeping function called|(KASAN|KCSAN|KFENCE|UBSAN): |unreferenced object|held lock freed|'\
+'unable to handle|Unable to handle|[Cc]all [Tt]race:|stack-protector|Out of memory and no killable'
+
+number()
+{
+	if ! [[ ${!1} =~ ^[0-9]+$ ]] || [ "${!1}" -lt "$2" ]; then
+		die "$1=${!1} is not a number from $2 on"
+	fi
+}
+
+# The machine's nodes share its memory evenly and take turns to get a CPU.
+nodes_of_machine()
+{
+	local node cpu
+
+	for ((node = 0; node < NODES; node++)); do
+		args+=(-object "memory-backend-ram,id=m$node,size=$((MEM / NODES))M")
+		args+=(-numa "node,nodeid=$node,memdev=m$node")
+	done
+	for ((cpu = 0; cpu < CPUS; cpu++)); do
+		args+=(-numa "cpu,node-id=$((cpu % NODES)),socket-id=$cpu")
+	done
+}
+
+disk() { args+=(-drive "if=virtio,format=raw,cache=unsafe,file=$run/$1"); }
+
+# A port of the guest that writes to (and may read from) a character device.
+port()
+{
+	args+=(-chardev "$2,id=$1" -device "virtserialport,chardev=$1,name=$1")
+}
+
+# Files that the user brings go to a disk of their own, so that they take no
+# memory of the guest; libraries must stand at the paths they have here.
+add_files()
+{
+	local file name
+	local -a files
+
+	mkdir -p "$run/add"
+	for file in $ADD; do
+		[ -e "$file" ] || die "ADD: $file does not exist"
+		name=$(basename "$(realpath "$file")")
+		[ ! -e "$run/add/$name" ] || die "ADD: two files are called $name"
+		cp -rL "$file" "$run/add/$name"
+	done
+	mapfile -d '' files < <(find "$run/add" -type f -print0)
+	closure "$run/overlay" "${files[@]}"
+	/sbin/mkfs.ext4 -q -F -E root_owner=0:0 -d "$run/add" "$run/add.img" \
+		$(($(du -sm --apparent-size "$run/add" | cut -f1) * 5 / 4 + 64))M
+}
+
+# The initramfs and what is particular to this boot, one archive after the other.
+make_initrd()
+{
+	cat "$initramfs"
+	(cd "$run/overlay" && find . | cpio -o -H newc -R 0:0 --quiet)
+}
+
+# shellcheck disable=SC2046,SC2317	# a word per process; called by the trap
+finish()
+{
+	kill $(jobs -p) 2>/dev/null || true
+	rm -rf "$run"
+}
+
+KERNEL=${KERNEL:-linux} ARCH=${ARCH:-x86_64} ACCEL=${ACCEL:-tcg} ADD=${ADD:-} APPEND=${APPEND:-}
+export ARCH
+if [ -n "${ICOUNT:-}" ]; then
+	CPUS=${CPUS:-1} NODES=${NODES:-2} MEM=${MEM:-1024}
+	if [ "$CPUS" != 1 ] || [ "$ACCEL" != tcg ]; then
+		die "ICOUNT=1 needs CPUS=1 and ACCEL=tcg"
+	fi
+else
+	CPUS=${CPUS:-2} NODES=${NODES:-4} MEM=${MEM:-2048}
+fi
+number CPUS 1; number NODES 1; number MEM 128
+# Input that does not come from a person is a script for the guest's shell.
+[ -n "${CMD:-}" ] || [ -t 0 ] || CMD="sh"
+interactive=
+[ -n "${CMD:-}" ] || interactive=1
+TIMEOUT=${TIMEOUT:-$([ "$interactive" ] && echo 0 || echo 600)}
+number TIMEOUT 0
+for file in $ADD; do
+	[ -e "$file" ] || die "ADD: $file does not exist"
+done
+if [ "$ACCEL" = kvm ]; then
+	[ -w /dev/kvm ] || die "ACCEL=kvm: cannot use /dev/kvm"
+else
+	[ "$ACCEL" = tcg ] || die "ACCEL=$ACCEL: it is tcg or kvm"
+fi
+
+need guest
+image=$("$TOP/scripts/kernel.sh" "$KERNEL")
+initramfs=$("$TOP/scripts/initramfs.sh")
+
+# Guests that run at the same time write different consoles.
+mkdir -p "$OUT/log"
+slot=${BOOT_NAME:-$KERNEL}
+for ((n = 2; ; n++)); do
+	console=$OUT/log/console-$slot.log
+	exec 8>>"$console"
+	! flock -n 8 || break
+	slot=${BOOT_NAME:-$KERNEL}-$n
+done
+: >"$console"
+
+run=$(mktemp -d "$OUT/boot.XXXXXX")
+trap finish EXIT
+trap 'exit 130' INT TERM
+mkdir "$run/overlay"
+[ -z "$interactive" ] || ! stty size >/dev/null 2>&1 ||
+	stty size | awk '{ print "stty rows " $1 " cols " $2 }' >"$run/overlay/winsize"
+[ "$interactive" ] || printf '%s\n' "$CMD" >"$run/overlay/cmd"
+
+# shellcheck disable=SC2054	# QEMU's own commas
+args=(-nodefaults -display none -no-reboot -m "$MEM" -smp "$CPUS,sockets=$CPUS"
+      -kernel "$image" -initrd "$run/initrd"
+      -chardev "file,id=console,path=$console" -serial chardev:console
+      -device virtio-serial-pci,max_ports=8)
+append="console=ttyS0 panic=-1 oops=panic $APPEND"
+case $ACCEL${ICOUNT:+-icount} in
+kvm)        args+=(-accel kvm -cpu host) ;;
+tcg)        args+=(-accel "tcg,thread=multi" -cpu max) ;;
+tcg-icount) args+=(-accel "tcg,thread=single" -cpu qemu64 -icount "shift=3,align=off,sleep=off") ;;
+esac
+if [ -n "${FAKE:-}" ]; then
+	append="numa=fake=$NODES $append"
+else
+	nodes_of_machine
+fi
+args+=(-append "$append")
+
+truncate -s 1G "$run/swap.img"
+truncate -s 256M "$run/ext4.img"
+/sbin/mkfs.ext4 -q -F "$run/ext4.img"
+disk swap.img
+disk ext4.img
+if [ -n "$ADD" ]; then
+	add_files
+	disk add.img
+fi
+make_initrd >"$run/initrd"
+
+port status "file,path=$run/status"
+limit=(timeout --foreground -k 5 "$TIMEOUT")
+rc=0
+if [ "$interactive" ]; then
+	args+=(-chardev "stdio,id=tty,mux=on,signal=off" -device "virtconsole,chardev=tty")
+	"${limit[@]}" qemu-system-x86_64 "${args[@]}" 8>&- || rc=$?
+else
+	# The output passes through files: a guest whose reader pauses must
+	# not pause inside of its driver. The input passes through a pipe:
+	# QEMU would make our own stdin non-blocking.
+	port stdin "stdio,signal=off"
+	port stdout "file,path=$run/stdout"
+	port stderr "file,path=$run/stderr"
+	mkfifo "$run/stdin"
+	: >"$run/stdout"
+	: >"$run/stderr"
+	exec 7<&0
+	cat <&7 >"$run/stdin" 8>&- &
+	feeder=$!
+	"${limit[@]}" qemu-system-x86_64 "${args[@]}" <"$run/stdin" >"$run/qemu.log" 2>&1 8>&- &
+	guest=$!
+	tail -q -c +1 -s 0.2 -f --pid=$guest "$run/stdout" 2>/dev/null 8>&- &
+	out=$!
+	tail -q -c +1 -s 0.2 -f --pid=$guest "$run/stderr" >&2 2>/dev/null 8>&- &
+	err=$!
+	wait $guest || rc=$?
+	wait $out $err || true
+	kill $feeder 2>/dev/null || true
+	wait $feeder 2>/dev/null || true
+fi
+
+status=$(cat "$run/status" 2>/dev/null || true)
+if [ $rc = 124 ] || [ $rc = 137 ]; then
+	say "error: the guest did not finish in $TIMEOUT s and was ended; the last lines of its console:"
+	tail -n 20 "$console" | sed 's/^/    /' >&2
+	rc=124
+elif [ $rc != 0 ]; then
+	say "error: QEMU failed with status $rc"
+	[ ! -e "$run/qemu.log" ] || sed 's/^/    /' "$run/qemu.log" >&2
+	rc=125
+elif [ -z "$status" ] && [ -z "$interactive" ]; then
+	say "error: the guest died; the last lines of its console:"
+	tail -n 40 "$console" | sed 's/^/    /' >&2
+	rc=125
+else
+	rc=${status:-0}
+fi
+if grep -qE "$complaints" "$console"; then
+	say "error: the kernel complained on its console, $(short "$console"):"
+	grep -nE -A3 "$complaints" "$console" | cut -c -160 | head -n 40 | sed 's/^/    /' >&2
+	[ "$rc" = 124 ] || rc=125
+fi
+exit "$rc"

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the guest's root file system and print the path of its archive.
+#
+# usage: scripts/initramfs.sh
+#
+# BusyBox, Debian's migratepages, numactl and numastat, the selftests, and our
+# init. The archive is made again only when one of its files has changed.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/guest/closure.sh"
+
+selftests=$OUT/build/selftests
+root=$OUT/guest/root
+archive=$OUT/guest/initramfs.cpio
+tools=(/usr/bin/migratepages /usr/bin/numactl /usr/bin/numastat)
+
+# The kernel tree's own rules build and install the selftests.
+build_selftests()
+{
+	rm -rf "$selftests/install"
+	make -C "$OUT/linux/tools/testing/selftests" O="$selftests" TARGETS=swapmig \
+		FORCE_TARGETS=1 KSFT_INSTALL_PATH="$selftests/install" install
+}
+
+populate()
+{
+	local applet
+
+	rm -rf "$root"
+	install -D -t "$root/usr/bin" "${tools[@]}"
+	install -D /bin/busybox "$root/bin/busybox"
+	while read -r applet; do
+		mkdir -p "$root/$(dirname "$applet")"
+		[ -e "$root/$applet" ] || ln -s /bin/busybox "$root/$applet"
+	done < <(busybox --list-full)
+	install "$TOP/scripts/guest/init" "$root/init"
+	install -D -m 644 "$TOP/scripts/guest/shell" "$root/etc/shell"
+	printf '%s\n' root:x:0:0::/root:/bin/sh user:x:1000:1000::/tmp:/bin/sh \
+		other:x:1001:1001::/tmp:/bin/sh nobody:x:65534:65534::/tmp:/bin/sh >"$root/etc/passwd"
+	printf '%s\n' root:x:0: tty:x:5: user:x:1000: other:x:1001: nogroup:x:65534: >"$root/etc/group"
+	if [ -d "$selftests/install/swapmig" ]; then
+		mkdir -p "$root/usr/libexec/kselftest"
+		cp -r "$selftests"/install/{swapmig,kselftest-list.txt} "$root/usr/libexec/kselftest/"
+	fi
+	closure "$root" "${tools[@]}" "$root"/usr/libexec/kselftest/swapmig/*
+	(cd "$root" && find . | sort | cpio -o -H newc -R 0:0) >"$archive.new"
+	mv "$archive.new" "$archive"
+}
+
+need guest
+"$TOP/scripts/tree.sh" linux >&2
+mkdir -p "$OUT/guest" "$selftests"
+exec 9>"$OUT/guest/.lock"
+flock 9
+
+sources=$OUT/linux/tools/testing/selftests/swapmig
+if [ -d "$sources" ] && { [ ! -e "$selftests/.built" ] ||
+   [ -n "$(find "$sources" -cnewer "$selftests/.built" -print -quit)" ]; }; then
+	touch "$selftests/.building"
+	step "build the selftests" build_selftests
+	mv "$selftests/.building" "$selftests/.built"
+fi
+
+inputs=("$0" "$TOP"/scripts/guest/{init,shell,closure.sh} /bin/busybox "${tools[@]}")
+[ ! -d "$selftests/install" ] || inputs+=("$selftests/install")
+if [ ! -e "$archive" ] || [ -n "$(find "${inputs[@]}" -cnewer "$archive" -print -quit)" ]; then
+	step "make the guest's root file system" populate
+fi
+echo "$archive"

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the guest's kernel and print the path of its image.
+#
+# usage: scripts/kernel.sh linux|base
+#
+# linux is the patched tree, base the unmodified one. ARCH=x86_64 (the
+# default) chooses the machine. The configuration is tinyconfig plus the
+# fragments in scripts/config; each of their symbols must take effect.
+
+. "$(dirname "$0")/lib.sh"
+
+# The fragments that make up this kernel, the later ones winning.
+fragments()
+{
+	local names=(common "$ARCH" checks)
+
+	[ "$name" = base ] || names+=(linux)
+	printf "$TOP/scripts/config/%s.config\n" "${names[@]}"
+}
+
+build() { make -C "$tree" O="$dir" ARCH="$ARCH" CC="ccache gcc" "$@"; }
+
+# A symbol that is misspelt, or whose dependencies are not met, is dropped by
+# Kconfig without a word.
+check_config()
+{
+	local line symbol
+
+	while read -r line; do
+		case $line in
+		CONFIG_*)
+			grep -qxF "$line" "$dir/.config" ||
+				die "scripts/config: $line did not take effect in $tree" ;;
+		"# CONFIG_"*" is not set")
+			symbol=${line#\# }
+			symbol=${symbol%% *}
+			! grep -q "^$symbol=" "$dir/.config" ||
+				die "scripts/config: $symbol could not be turned off in $tree" ;;
+		esac
+	done < <(cat "$@")
+}
+
+configure()
+{
+	build tinyconfig
+	cat "$@" >>"$dir/.config"
+	build olddefconfig
+	check_config "$@"
+}
+
+[ $# = 1 ] || die "usage: scripts/kernel.sh linux|base"
+name=$1
+ARCH=${ARCH:-x86_64}
+[ "$name" = linux ] || [ "$name" = base ] ||
+	die "no kernel is called '$name': it is linux (patched) or base"
+[ -e "$TOP/scripts/config/$ARCH.config" ] ||
+	die "no kernel configuration for ARCH=$ARCH: $(cd "$TOP/scripts/config" && echo *_*.config)"
+
+need build
+"$TOP/scripts/tree.sh" "$name" >&2
+tree=$OUT/$name
+dir=$OUT/build/$ARCH-$name
+image=$dir/arch/x86/boot/bzImage
+mapfile -t configs < <(fragments)
+mkdir -p "$dir"
+
+# The same sources must give the same objects, for ccache and for a reader who
+# compares two builds.
+export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swapmig
+
+# Two callers at once take turns.
+exec 9>"$dir/.lock"
+flock 9
+
+# The change time, unlike the modification time, cannot be set back.
+if [ ! -e "$dir/.built" ] ||
+   [ -n "$(find "$tree" "${configs[@]}" -cnewer "$dir/.built" -print -quit)" ]; then
+	touch "$dir/.building"
+	step "configure the $ARCH kernel $name" configure "${configs[@]}"
+	step "build the $ARCH kernel $name" build -j"$JOBS" bzImage
+	mv "$dir/.building" "$dir/.built"
+fi
+echo "$image"
