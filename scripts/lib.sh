@@ -25,11 +25,19 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Paths in messages are short when they lie in the repository.
 short() { printf '%s' "${1#"$TOP"/}"; }
 
-# The lines of a log that a person would look for; its end if there are none.
+# The lines of a log that a person would look for: errors, else warnings, else
+# its end.
 log_errors()
 {
-	grep -nE 'error|Error|ERROR|fatal|undefined reference|\*\*\*|[Cc]annot |failed|FAILED|^E: ' "$1" |
-		tail -n "${2:-15}" || tail -n "${2:-15}" "$1"
+	local word
+
+	for word in 'error|Error|ERROR|fatal|undefined reference|\*\*\*|[Cc]annot |failed|FAILED|^E: ' \
+		'WARNING|warning|CHECK:' ''; do
+		if grep -qE "$word" "$1"; then
+			grep -nE "$word" "$1" | tail -n "${2:-15}"
+			return
+		fi
+	done
 }
 
 # Shows that a long step is alive: how many files the build has gone through,

@@ -176,6 +176,7 @@ esac
 "$TOP/scripts/tree.sh" linux
 setup_git
 mkdir -p "$work"
+# One exports at a time; a long build afterwards does not keep others waiting.
 exec 9>"$work/.lock"
 flock 9
 step "export the series" export_series
@@ -184,6 +185,7 @@ apply)
 	step "apply the series to the base" check_apply
 	say "the series gives out/linux to the byte" ;;
 build)
+	exec 9>&-
 	check_build
 	say "every step compiles without a warning" ;;
 esac

@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Static checks.
+#	lint.sh		all of them
+#	lint.sh NAME...	some: checkpatch, compile, kernel-doc, documents, scripts
+
+. "$(dirname "$0")/lib.sh"
+
+# Paths of ours that match a pattern, as whole files in the kernel tree.
+ours() { "$TOP/scripts/tree.sh" index | sed 's/^.. //' | grep -E "$1"; }
+
+# A patch that adds a file is asked to update MAINTAINERS; ours does so once,
+# for whole directories.
+check_checkpatch()
+{
+	local patch rc=0
+
+	"$TOP/scripts/series.sh" >/dev/null
+	# away from our git repository, where it would look for LICENSES/
+	cd "$OUT/linux"
+	for patch in "$OUT"/series/*.patch; do
+		[[ $patch != */0000-* ]] || continue
+		perl scripts/checkpatch.pl --strict --quiet --show-types --no-summary \
+			--ignore FILE_PATH_CHANGES "$patch" || rc=1
+	done
+	return $rc
+}
+
+# warnings TREE TARGET...: what sparse and, for our directory, gcc with W=1 say
+# about these objects, without line numbers.
+warnings()
+{
+	local tree=$1 objects=$OUT/build/lint-$1 log=$OUT/log/lint-$1.log make
+	shift
+	make=(make -C "$OUT/$tree" O="$objects" ARCH=x86_64 CC='ccache gcc' -j"$JOBS")
+
+	{
+		"${make[@]}" tinyconfig
+		cat "$TOP"/scripts/config/{common,x86_64,checks,linux}.config >>"$objects/.config"
+		"${make[@]}" olddefconfig
+		"${make[@]}" prepare
+	} >"$log" 2>&1 || return
+	"${make[@]}" C=2 "$@" >>"$log" 2>&1 || return
+	if [ -d "$OUT/$tree/mm/swapmig" ]; then
+		# what is compiled already would not be warned about again
+		rm -f "$objects"/mm/swapmig/*.o
+		"${make[@]}" C=2 W=1 mm/swapmig/ >>"$log" 2>&1 || return
+	fi
+	{ grep -E '(warning|error): ' "$log" || true; } |
+		sed -E "s|^.*/out/$tree/||; s|^(\.\./)*||; s/^([^:]*)(:[0-9]+)+:/\1:/" | sort -u
+}
+
+# Files of the base warn on their own account: only what we add counts.
+check_compile()
+{
+	local tree targets new
+
+	need build
+	"$TOP/scripts/tree.sh" linux
+	mapfile -t targets < <(ours '\.c\.[0-9][0-9]\.patch$' | grep -vE '^(arch|tools)/' |
+		sed 's/\.c\.[0-9][0-9]\.patch$/.o/' | sort -u)
+	for tree in base linux; do
+		mkdir -p "$OUT/build/lint-$tree"
+		warnings $tree "${targets[@]}" >"$OUT/build/lint-$tree/warnings" || {
+			log_errors "$OUT/log/lint-$tree.log"
+			die "out/$tree does not compile, see out/log/lint-$tree.log"
+		}
+	done
+	new=$(comm -13 "$OUT"/build/lint-{base,linux}/warnings)
+	[ -z "$new" ] || die "new warnings, with their places in out/log/lint-linux.log:
+$new"
+}
+
+check_kernel-doc()
+{
+	local files
+
+	mapfile -t files < <(ours '\.[ch]$')
+	cd "$TOP"
+	perl "$OUT/linux/scripts/kernel-doc" -none -Werror "${files[@]}"
+}
+
+# Docutils knows rst, but not what Sphinx and the kernel add to it.
+check_documents()
+{
+	local file files said rc=0
+
+	mapfile -t files < <(ours '\.rst$')
+	for file in "${files[@]}"; do
+		said=$(/usr/bin/rst2html --report=1 --halt=5 "$TOP/$file" 2>&1 >/dev/null |
+			grep -E '^[^ ]+:[0-9]+: \(' |
+			grep -vE 'Unknown (directive type|interpreted text role)|No (directive entry|role entry)|Trying ".*" as canonical|Hyperlink target .* is not referenced') || true
+		[ -z "$said" ] || { echo "$said"; rc=1; }
+	done
+	return $rc
+}
+
+check_scripts()
+{
+	local files file
+
+	cd "$TOP"
+	mapfile -t files < <(git -c safe.directory='*' ls-files -co --exclude-standard |
+		while read -r file; do
+			[ ! -e "$file" ] || grep -lE -m 1 '^#!.*\b(ba|da)?sh( |$)|shellcheck shell=' "$file" || true
+		done)
+	shellcheck --external-sources --source-path=SCRIPTDIR --format=gcc "${files[@]}"
+	for file in scripts/*.pl; do
+		perl -wc "$file"
+	done
+}
+
+checks=(checkpatch compile kernel-doc documents scripts)
+if [ "${1-}" = --only ]; then
+	"check_$2"
+	exit
+fi
+for check; do
+	[[ " ${checks[*]} " == *" $check "* ]] || die "no check '$check': it is ${checks[*]}"
+done
+
+need tree lint
+"$TOP/scripts/tree.sh" linux
+failed=()
+for check in "${@:-"${checks[@]}"}"; do
+	# in a process of its own, where set -e holds
+	step "lint: $check" "$TOP/scripts/lint.sh" --only "$check" || failed+=("$check")
+done
+[ ${#failed[@]} = 0 ] || die "lint: ${failed[*]} failed"
+say "lint: clean"
