@@ -1,11 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Swap migration: what /proc/vmstat shows of it.
+ * Swap migration: choosing and seeing.  Counters, tracepoints, sysfs, and the boot
+ * parameter.
  */
+#include <linux/init.h>
+#include <linux/kobject.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
 #include <linux/vmstat.h>
 
 #include "swapmig.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/swapmig.h>
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "swapmig."
+
+static const char * const path_names[NR_SWAPMIG_PATHS] = {
+	[SWAPMIG_SWAP] = "swap",
+	[SWAPMIG_DIRECT] = "direct",
+};
+
+static enum swapmig_path preferred_path __read_mostly =
+	IS_ENABLED(CONFIG_SWAPMIG_DEFAULT_DIRECT) ? SWAPMIG_DIRECT
+						  : SWAPMIG_SWAP;
+
+/**
+ * swapmig_preferred_path - the path that has been chosen
+ *
+ * Context: any.
+ * Return: the path that a call tries first.
+ */
+enum swapmig_path swapmig_preferred_path(void)
+{
+	return READ_ONCE(preferred_path);
+}
+
+/**
+ * swapmig_path_name - the name of a path
+ * @path: the path
+ *
+ * Context: any.
+ * Return: its name, as it is written to sysfs.
+ */
+const char *swapmig_path_name(enum swapmig_path path)
+{
+	return path_names[path];
+}
 
 /**
  * swapmig_count_evicted - account pages whose frames eviction has freed
@@ -19,6 +63,17 @@ void swapmig_count_evicted(unsigned long nr_pages)
 }
 
 /**
+ * swapmig_count_moved - account pages that have been moved
+ * @nr_pages: base pages
+ *
+ * Context: any.
+ */
+void swapmig_count_moved(unsigned long nr_pages)
+{
+	count_vm_events(SWAPMIG_MOVED, nr_pages);
+}
+
+/**
  * swapmig_count_failed - account pages that a call left on source nodes
  * @nr_pages: base pages
  *
@@ -28,3 +83,73 @@ void swapmig_count_failed(unsigned long nr_pages)
 {
 	count_vm_events(SWAPMIG_FAILED, nr_pages);
 }
+
+/**
+ * swapmig_count_refault - account a page that came back
+ * @hit: it was allocated on its refault node
+ *
+ * Context: any.
+ */
+void swapmig_count_refault(bool hit)
+{
+	count_vm_event(hit ? SWAPMIG_REFAULT_HIT : SWAPMIG_REFAULT_MISS);
+}
+
+static int choose_path(const char *name)
+{
+	int path = sysfs_match_string(path_names, name);
+
+	if (path < 0)
+		return path;
+	WRITE_ONCE(preferred_path, path);
+	return 0;
+}
+
+static int path_param_set(const char *name, const struct kernel_param *kp)
+{
+	return choose_path(name);
+}
+
+static const struct kernel_param_ops path_param_ops = {
+	.set = path_param_set,
+};
+
+module_param_cb(path, &path_param_ops, NULL, 0);
+
+#ifdef CONFIG_SYSFS
+static ssize_t path_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	enum swapmig_path chosen = swapmig_preferred_path();
+	int i, len = 0;
+
+	for (i = 0; i < NR_SWAPMIG_PATHS; i++)
+		len += sysfs_emit_at(buf, len, i == chosen ? "%s[%s]" : "%s%s",
+				     i ? " " : "", path_names[i]);
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+
+static ssize_t path_store(struct kobject *kobj, struct kobj_attribute *attr,
+			  const char *buf, size_t count)
+{
+	return choose_path(buf) ?: count;
+}
+
+static struct kobj_attribute path_attr = __ATTR_RW(path);
+
+static struct attribute *swapmig_attrs[] = {
+	&path_attr.attr,
+	NULL,
+};
+
+static const struct attribute_group swapmig_attr_group = {
+	.name = "swapmig",
+	.attrs = swapmig_attrs,
+};
+
+static int __init swapmig_sysfs_init(void)
+{
+	return sysfs_create_group(mm_kobj, &swapmig_attr_group);
+}
+late_initcall(swapmig_sysfs_init);
+#endif

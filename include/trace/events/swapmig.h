@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM swapmig
+
+#if !defined(_TRACE_SWAPMIG_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_SWAPMIG_H
+
+#include <linux/mm_types.h>
+#include <linux/nodemask.h>
+#include <linux/tracepoint.h>
+
+TRACE_EVENT(swapmig_begin,
+
+	TP_PROTO(struct mm_struct *mm, pid_t target, const nodemask_t *from,
+		 const nodemask_t *to, const char *path),
+
+	TP_ARGS(mm, target, from, to, path),
+
+	TP_STRUCT__entry(
+		__field(void *, mm)
+		__field(pid_t, target)
+		__bitmask(from, nr_node_ids)
+		__bitmask(to, nr_node_ids)
+		__string(path, path)
+	),
+
+	TP_fast_assign(
+		__entry->mm = mm;
+		__entry->target = target;
+		__assign_bitmask(from, nodes_addr(*from), nr_node_ids);
+		__assign_bitmask(to, nodes_addr(*to), nr_node_ids);
+		__assign_str(path, path);
+	),
+
+	TP_printk("mm=%p target=%d from=%s to=%s path=%s", __entry->mm,
+		  __entry->target, __get_bitmask(from), __get_bitmask(to),
+		  __get_str(path))
+);
+
+DECLARE_EVENT_CLASS(swapmig_pages,
+
+	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
+		 unsigned long moved, unsigned long failed),
+
+	TP_ARGS(mm, evicted, moved, failed),
+
+	TP_STRUCT__entry(
+		__field(void *, mm)
+		__field(unsigned long, evicted)
+		__field(unsigned long, moved)
+		__field(unsigned long, failed)
+	),
+
+	TP_fast_assign(
+		__entry->mm = mm;
+		__entry->evicted = evicted;
+		__entry->moved = moved;
+		__entry->failed = failed;
+	),
+
+	TP_printk("mm=%p evicted=%lu moved=%lu failed=%lu", __entry->mm,
+		  __entry->evicted, __entry->moved, __entry->failed)
+);
+
+/* What the call has come to so far, after each chunk. */
+DEFINE_EVENT(swapmig_pages, swapmig_progress,
+	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
+		 unsigned long moved, unsigned long failed),
+	TP_ARGS(mm, evicted, moved, failed)
+);
+
+DEFINE_EVENT(swapmig_pages, swapmig_end,
+	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
+		 unsigned long moved, unsigned long failed),
+	TP_ARGS(mm, evicted, moved, failed)
+);
+
+TRACE_EVENT(swapmig_chunk,
+
+	TP_PROTO(struct mm_struct *mm, unsigned long next,
+		 unsigned int nr_pages, unsigned int looked),
+
+	TP_ARGS(mm, next, nr_pages, looked),
+
+	TP_STRUCT__entry(
+		__field(void *, mm)
+		__field(unsigned long, next)
+		__field(unsigned int, nr_pages)
+		__field(unsigned int, looked)
+	),
+
+	TP_fast_assign(
+		__entry->mm = mm;
+		__entry->next = next;
+		__entry->nr_pages = nr_pages;
+		__entry->looked = looked;
+	),
+
+	TP_printk("mm=%p next=0x%lx nr_pages=%u looked=%u", __entry->mm,
+		  __entry->next, __entry->nr_pages, __entry->looked)
+);
+
+TRACE_EVENT(swapmig_refault,
+
+	TP_PROTO(unsigned long slot, int refault_nid, int nid),
+
+	TP_ARGS(slot, refault_nid, nid),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, slot)
+		__field(int, refault_nid)
+		__field(int, nid)
+	),
+
+	TP_fast_assign(
+		__entry->slot = slot;
+		__entry->refault_nid = refault_nid;
+		__entry->nid = nid;
+	),
+
+	TP_printk("slot=0x%lx refault_nid=%d nid=%d", __entry->slot,
+		  __entry->refault_nid, __entry->nid)
+);
+
+#endif /* _TRACE_SWAPMIG_H */
+
+/* This part must be outside protection */
+#include <trace/define_trace.h>
