@@ -12,6 +12,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
+#include <linux/swapops.h>
 #include <linux/writeback.h>
 
 #include "../internal.h"
@@ -52,8 +53,7 @@ static void put_aside_uncarriable(struct list_head *folios,
 		if (!folio_maybe_dma_pinned(folio) &&
 		    (!folio_test_swapbacked(folio) ||
 		     folio_test_swapcache(folio) ||
-		     mem_cgroup_get_nr_swap_pages(folio_memcg(folio)) >=
-		     folio_nr_pages(folio)))
+		     mem_cgroup_get_nr_swap_pages(folio_memcg(folio)) > 0))
 			continue;
 		list_move(&folio->lru, left);
 	}
@@ -98,17 +98,40 @@ static void write_dirty_files(struct list_head *folios)
 	blk_finish_plug(&plug);
 }
 
+/*
+ * Folios that are in the swap cache keep their slots: send what these hold where
+ * the folios are sent.
+ */
+static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios)
+{
+	struct folio *folio, *next;
+
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		if (!folio_test_swapcache(folio) || !folio_trylock(folio))
+			continue;
+		if (folio_test_swapcache(folio) &&
+		    swapmig_refault_aim(&call->map, folio,
+					folio_swap_entry(folio)))
+			list_move(&folio->lru, &call->left);
+		folio_unlock(folio);
+	}
+}
+
 static void evict_round(struct swapmig_call *call, struct list_head *folios)
 {
+	struct reclaim_state rs = { .refault_map = &call->map };
 	unsigned long nr_freed;
 	struct blk_plug plug;
 
 	free_abandoned(folios);
 	write_dirty_files(folios);
+	aim_swap_cache(call, folios);
 
+	current->reclaim_state = &rs;
 	blk_start_plug(&plug);
 	nr_freed = reclaim_isolated_folios(folios);
 	blk_finish_plug(&plug);
+	current->reclaim_state = NULL;
 
 	call->nr_evicted += nr_freed;
 	swapmig_count_evicted(nr_freed);
@@ -129,6 +152,9 @@ static void evict_reap(struct swapmig_call *call, struct list_head *folios)
 	int round;
 
 	for (round = 1; round < EVICT_ROUNDS && !list_empty(folios); round++) {
+		/* Who ends write-back may not have let go of the folio yet. */
+		if (round > 1)
+			schedule_timeout_killable(1);
 		if (!wait_written(folios))
 			break;
 		evict_round(call, folios);

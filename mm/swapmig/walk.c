@@ -11,9 +11,12 @@
 #include <linux/mempolicy.h>
 #include <linux/pagewalk.h>
 #include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
 #include <linux/swapops.h>
+#include <trace/events/swapmig.h>
 
 #include "../internal.h"
+#include "../swap.h"
 #include "swapmig.h"
 
 /* The most VMAs, holes and page-table entries looked at under one mmap_lock. */
@@ -64,15 +67,6 @@ static int walk_vma(unsigned long start, unsigned long end,
 	return 0;
 }
 
-static int walk_hole(unsigned long addr, unsigned long next, int depth,
-		     struct mm_walk *walk)
-{
-	struct walk *w = walk->private;
-
-	w->looked++;
-	return walk_pause(w, next);
-}
-
 /*
  * Isolate @folio, of which the walk sees @nr_seen mappings at once, or account
  * for why it stays.  The caller holds the page-table lock.  Returns false, with
@@ -107,6 +101,97 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 	list_add(&folio->lru, evictable ? &chunk->folios : &chunk->unevictable);
 	chunk->nr_pages += nr_pages;
 	return true;
+}
+
+/*
+ * Send a page that is in swap already to the right node.  The caller holds the
+ * lock over a page-table or page-cache entry that refers to its slot.
+ */
+static void walk_aim(struct walk *w, swp_entry_t entry)
+{
+	int nid = swapmig_nodemap_refault(&w->call->map,
+					  swapmig_refault_get(entry),
+					  swp_offset(entry));
+
+	if (nid != NUMA_NO_NODE && swapmig_refault_set(entry, 1, nid))
+		w->call->nr_busy++;
+}
+
+/*
+ * A page in swap may still, or again, be in a frame on a source node too, in the
+ * swap cache.  Returns false if the chunk has no room for it.
+ */
+static bool walk_take_swap_cache(struct walk *w, struct vm_area_struct *vma,
+				 swp_entry_t entry)
+{
+	struct folio *folio;
+	bool taken;
+
+	folio = filemap_get_folio(swap_address_space(entry), swp_offset(entry));
+	if (!folio)
+		return true;
+	taken = walk_take(w, vma, folio, 0);
+	folio_put(folio);
+	return taken;
+}
+
+/*
+ * Shared memory that is in swap leaves no trace in the page tables, only in the
+ * page cache.  Who else uses it cannot be seen there either.
+ */
+static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
+		      unsigned long addr, unsigned long end)
+{
+	struct address_space *mapping;
+	unsigned long index, first;
+	swp_entry_t swap;
+	int err = 0;
+	void *entry;
+
+	if (!vma || !vma_is_shmem(vma) || !w->call->shared || addr == end)
+		return 0;
+
+	mapping = vma->vm_file->f_mapping;
+	first = linear_page_index(vma, addr);
+	xa_for_each_range(&mapping->i_pages, index, entry, first,
+			  linear_page_index(vma, end - 1)) {
+		w->looked++;
+		if (!xa_is_value(entry))
+			continue;
+
+		swap = radix_to_swp_entry(entry);
+		if (non_swap_entry(swap))
+			continue;
+		addr += (index - first) << PAGE_SHIFT;
+		first = index;
+		err = walk_pause(w, addr);
+		if (err)
+			break;
+
+		xa_lock_irq(&mapping->i_pages);
+		if (xa_load(&mapping->i_pages, index) == entry)
+			walk_aim(w, swap);
+		else
+			entry = NULL;
+		xa_unlock_irq(&mapping->i_pages);
+
+		if (entry && !walk_take_swap_cache(w, vma, swap)) {
+			w->call->next = addr;
+			err = WALK_FULL;
+			break;
+		}
+	}
+	return err;
+}
+
+static int walk_hole(unsigned long addr, unsigned long next, int depth,
+		     struct mm_walk *walk)
+{
+	struct walk *w = walk->private;
+	int err = walk_shmem(w, walk->vma, addr, next);
+
+	w->looked++;
+	return err ?: walk_pause(w, next);
 }
 
 static int walk_huge_pmd(pmd_t *pmd, unsigned long addr, struct mm_walk *walk)
@@ -154,6 +239,8 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	pte_t *mapped_pte, *pte;
 	spinlock_t *ptl;
 
+	if (!err)
+		err = walk_shmem(w, vma, addr, end);
 	if (err)
 		return err;
 
@@ -166,8 +253,8 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	if (pmd_trans_unstable(pmd))
 		return 0;
 
-	mapped_pte = pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
-	for (; addr != end; pte++, addr += PAGE_SIZE) {
+	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
 		int nr_seen = 1;
 
 		w->looked++;
@@ -176,6 +263,16 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 		if (!pte_present(*pte)) {
 			swp_entry_t entry = pte_to_swp_entry(*pte);
 
+			if (!non_swap_entry(entry)) {
+				if (!w->call->shared && __swap_count(entry) > 1)
+					continue;
+				walk_aim(w, entry);
+				if (walk_take_swap_cache(w, vma, entry))
+					continue;
+				w->call->next = addr;
+				err = WALK_FULL;
+				break;
+			}
 			if (is_migration_entry(entry) &&
 			    node_isset(page_to_nid(pfn_swap_entry_to_page(entry)),
 				       w->call->map.sources))
@@ -201,17 +298,21 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
-/* The swap cannot carry hugetlb pages: they stay and are counted. */
 static int walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr,
 			unsigned long end, struct mm_walk *walk)
 {
 	struct hstate *h = hstate_vma(walk->vma);
+	unsigned int nr_pages = pages_per_huge_page(h);
 	struct walk *w = walk->private;
+	int err = walk_pause(w, addr);
 	struct page *page;
 	spinlock_t *ptl;
 	pte_t entry;
 
+	if (err)
+		return err;
 	w->looked++;
+
 	ptl = huge_pte_lock(h, walk->mm, pte);
 	entry = huge_ptep_get(pte);
 	if (!pte_present(entry))
@@ -220,12 +321,22 @@ static int walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr,
 	page = pte_page(entry);
 	if (!node_isset(page_to_nid(page), w->call->map.sources))
 		goto unlock;
-	if (w->call->shared ||
-	    (page_mapcount(page) == 1 && !hugetlb_pmd_shared(pte)))
-		w->call->nr_failed += pages_per_huge_page(h);
+	if (!w->call->shared &&
+	    (page_mapcount(page) != 1 || hugetlb_pmd_shared(pte)))
+		goto unlock;
+
+	if (w->chunk->nr_pages &&
+	    w->chunk->nr_pages + nr_pages > SWAPMIG_CHUNK_PAGES) {
+		w->call->next = addr;
+		err = WALK_FULL;
+	} else if (folio_isolate_hugetlb(page, &w->chunk->unevictable)) {
+		w->call->nr_busy += nr_pages;
+	} else {
+		w->chunk->nr_pages += nr_pages;
+	}
 unlock:
 	spin_unlock(ptl);
-	return walk_pause(w, end);
+	return err;
 }
 #else
 #define walk_hugetlb	NULL
@@ -246,7 +357,7 @@ static const struct mm_walk_ops walk_ops = {
  * Takes the pages that are mapped from @call->next on and reside on a source
  * node, up to SWAPMIG_CHUNK_PAGES base pages, from the LRU.  Pages that somebody
  * else has taken off the LRU, and those that are being migrated at this moment,
- * are counted as busy.
+ * are counted as busy.  Pages that are in swap get their refault nodes set.
  *
  * The address space is kept alive only while it is walked: a target that exits
  * between two chunks frees its memory without waiting for the call.
@@ -269,6 +380,7 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 		err = walk_page_range(mm, call->next, mm->task_size,
 				      &walk_ops, &w);
 		mmap_read_unlock(mm);
+		trace_swapmig_chunk(mm, call->next, chunk->nr_pages, w.looked);
 		if (err == WALK_FULL)
 			err = call->next < mm->task_size;
 	}
