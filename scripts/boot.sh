@@ -76,7 +76,7 @@ add_files()
 	mapfile -d '' files < <(find "$run/add" -type f -print0)
 	closure "$run/overlay" "${files[@]}"
 	/sbin/mkfs.ext4 -q -F -E root_owner=0:0 -d "$run/add" "$run/add.img" \
-		$(($(du -sm --apparent-size "$run/add" | cut -f1) * 5 / 4 + 64))M
+		$(($(du -sm --apparent-size "$run/add" | cut -f1) * 5 / 4 + 64))M >/dev/null
 }
 
 # The initramfs and what is particular to this boot, one archive after the other.

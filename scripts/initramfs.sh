@@ -36,6 +36,7 @@ populate()
 		[ -e "$root/$applet" ] || ln -s /bin/busybox "$root/$applet"
 	done < <(busybox --list-full)
 	install "$TOP/scripts/guest/init" "$root/init"
+	install -D "$TOP/scripts/guest/selftests" "$root/usr/libexec/kselftest/selftests"
 	install -D -m 644 "$TOP/scripts/guest/shell" "$root/etc/shell"
 	printf '%s\n' root:x:0:0::/root:/bin/sh user:x:1000:1000::/tmp:/bin/sh \
 		other:x:1001:1001::/tmp:/bin/sh nobody:x:65534:65534::/tmp:/bin/sh >"$root/etc/passwd"
@@ -63,7 +64,7 @@ if [ -d "$sources" ] && { [ ! -e "$selftests/.built" ] ||
 	mv "$selftests/.building" "$selftests/.built"
 fi
 
-inputs=("$0" "$TOP"/scripts/guest/{init,shell,closure.sh} /bin/busybox "${tools[@]}")
+inputs=("$0" "$TOP"/scripts/guest/{init,shell,selftests,closure.sh} /bin/busybox "${tools[@]}")
 [ ! -d "$selftests/install" ] || inputs+=("$selftests/install")
 if [ ! -e "$archive" ] || [ -n "$(find "${inputs[@]}" -cnewer "$archive" -print -quit)" ]; then
 	step "make the guest's root file system" populate

@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Run the tests. The last line is "N passed, N failed, N skipped".
+#
+# usage: scripts/test.sh
+#
+# T=GLOB picks tests by name (numa/page_kinds), or by its last part (page_kinds):
+#	series, lint		the mail series gives the patched tree; code style
+#	guest/*			what scripts/boot.sh promises, above all that it does
+#				not overlook a kernel in trouble
+#	kunit			the KUnit tests, run while a guest boots
+#	numa/*, fake/*		every selftest program on nodes of the machine, and on
+#				nodes emulated by the kernel (numa=fake=4)
+
+. "$(dirname "$0")/lib.sh"
+
+T=${T:-*}
+results=$OUT/test/results
+boot=$TOP/scripts/boot.sh
+
+# picked NAME: does T choose this test?
+picked()
+{
+	# shellcheck disable=SC2053	# a glob
+	[[ $1 == $T || ${1##*/} == $T ]]
+}
+
+# record passed|failed|skipped NAME, with the output to show on stdin
+record()
+{
+	printf '%s\t%s\n' "$1" "$2"
+	sed 's/^/|/'
+} >>"$results"
+
+# check NAME cmd...: a test on this machine that passes if cmd does
+check()
+{
+	local name=$1 since=$SECONDS outcome=passed log
+	shift
+
+	picked "$name" || return 0
+	log=$OUT/test/${name//\//-}.log
+	printf '  %-28s ' "$name" >&2
+	"$@" >"$log" 2>&1 </dev/null || outcome=failed
+	tail -n 40 "$log" | record "$outcome" "$name"
+	say "1 $outcome, $((SECONDS - since)) s"
+}
+
+# fails STATUS TEXT cmd...: cmd ends with this status and says this
+fails()
+{
+	local want=$1 text=$2 said rc=0
+	shift 2
+
+	said=$("$@" 2>&1) || rc=$?
+	printf '%s\n' "$said" | sed 's/^/> /'
+	[ "$rc" = "$want" ] || { echo "its status is $rc, not $want"; return 1; }
+	[[ $said == *"$text"* ]] || { echo "it does not say: $text"; return 1; }
+}
+
+# shellcheck disable=SC2016	# the guest's dollar signs
+guest_status()
+{
+	fails 3 'two  spaces 42 "$HOME"' \
+		env CMD='echo "two  spaces" $((6 * 7)) "\"\$HOME\""; exit 3' "$boot"
+}
+
+guest_panic()  { fails 125 'the guest died' env CMD='echo c >/proc/sysrq-trigger; sleep 60' "$boot"; }
+guest_warning() { fails 125 'the kernel complained' env CMD='echo "WARNING: injected" >/dev/kmsg' "$boot"; }
+guest_hang()   { fails 124 'did not finish' env TIMEOUT=40 CMD='echo hanging; sleep 1000' "$boot"; }
+guest_add()    { fails 0 'memhog [' env ADD=/usr/bin/memhog CMD='memhog 2>&1; test -d /add' "$boot"; }
+
+# Input and output pass unharmed, byte for byte.
+guest_bytes()
+{
+	local data=$OUT/test/bytes
+
+	head -c 1000000 /dev/urandom >"$data"
+	CMD='cat; echo apart >&2' "$boot" <"$data" >"$data.out" 2>"$data.err"
+	cmp "$data" "$data.out"
+	grep -x apart "$data.err"
+}
+
+# Wrong input is refused before anything is built or booted.
+guest_input()
+{
+	fails 1 "error: NODES=many is not a number" env NODES=many CMD=true "$boot" &&
+	fails 1 "error: no kernel is called 'windows'" env KERNEL=windows CMD=true "$boot" &&
+	fails 1 "error: ADD: /no/such/file does not exist" env ADD=/no/such/file CMD=true "$boot" &&
+	fails 1 "error: ACCEL=magic" env ACCEL=magic CMD=true "$boot" &&
+	fails 1 "error: no kernel configuration for ARCH=vax" env ARCH=vax CMD=true "$boot" &&
+	fails 1 "no test is called no-such-test" env T=no-such-test "$0"
+}
+
+# in_guest GROUP "COMMAND" [VARIABLE=VALUE...]: what the command prints are
+# results; if the guest itself does not end well, that is a failure too
+in_guest()
+{
+	local group=$1 cmd=$2 log=$OUT/test/$1 rc=0
+	shift 2
+
+	env "$@" BOOT_NAME="$group" TIMEOUT=1500 CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
+		tee "$log.log" | "$TOP/scripts/tap.pl" "$group" >>"$results" || rc=$?
+	[ $rc = 0 ] || record failed "$group: the guest" <"$log.err"
+}
+
+# The selftest programs of a group that T picks.
+selftests()
+{
+	local program
+
+	while IFS=: read -r _ program; do
+		! picked "$1/$program" || printf '%s ' "$program"
+	done <"$OUT/guest/root/usr/libexec/kselftest/kselftest-list.txt"
+}
+
+# group NAME [VARIABLE=VALUE...]: the selftests in a guest like this
+group()
+{
+	local name=$1 programs
+	shift
+
+	programs=$(selftests "$name")
+	[ -z "$programs" ] || in_guest "$name" "exec /usr/libexec/kselftest/selftests $programs" "$@"
+}
+
+# summary: every test that did not pass, with what it printed, and the count
+summary()
+{
+	local passed failed skipped
+
+	passed=$(grep -c '^passed' "$results") || true
+	failed=$(grep -c '^failed' "$results") || true
+	skipped=$(grep -c '^skipped' "$results") || true
+	awk -F '\t' '
+		/^skipped/ { name = $2; show = 1; next }
+		/^(passed|failed)/ { show = 0 }
+		show && /^\|/ { print "skipped: " name ": " substr($0, 2); show = 0 }' "$results"
+	awk -F '\t' '
+		/^failed/ { print "\nFAILED: " $2; show = 1; next }
+		/^(passed|skipped)/ { show = 0 }
+		show { print "    " substr($0, 2) }' "$results"
+	[ $((passed + failed + skipped)) -gt 0 ] || say "error: no test is called $T"
+	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]
+}
+
+mkdir -p "$OUT/test"
+results=$(mktemp "$OUT/test/results.XXXXXX")
+trap 'rm -f "$results"' EXIT
+
+check series "$TOP/scripts/series.sh" --check-apply
+check lint "$TOP/scripts/lint.sh"
+
+need guest
+"$TOP/scripts/kernel.sh" linux >/dev/null
+"$TOP/scripts/initramfs.sh" >/dev/null
+
+check guest/input guest_input
+check guest/status guest_status
+check guest/bytes guest_bytes
+check guest/add guest_add
+check guest/panic guest_panic
+check guest/warning guest_warning
+check guest/hang guest_hang
+! picked kunit || in_guest kunit dmesg APPEND=kunit.enable=1
+group numa
+group fake FAKE=1
+
+summary
