@@ -49,6 +49,8 @@ FIXTURE_SETUP(evidence)
 	SM_NEED(sm_lacks_basics(2));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
+	ASSERT_EQ(0, sm_no_readahead());
+	ASSERT_EQ(0, sm_few_pages_on_cpus());
 	self->node = sm_node(0);
 	self->from = sm_bit(self->node);
 	self->to = sm_bit(sm_node(1));
@@ -97,7 +99,8 @@ SM_TEST_F(evidence, node)
 	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
 	EXPECT_LE((long)LEN / 1024 - tolerance,
 		  sm_meminfo(self->node, "MemFree") - free);
-	EXPECT_GE(0, sm_meminfo(self->node, "SwapCached") - cached);
+	/* What processes use meanwhile comes back through the swap cache. */
+	EXPECT_GT(1024, sm_meminfo(self->node, "SwapCached") - cached);
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 

@@ -71,7 +71,19 @@ static void stay(SM_ARGS(stays), long stuck)
 	ret = sm_migrate(0, self->from, self->to);
 	EXPECT_EQ(stuck, ret);
 	EXPECT_EQ(stuck, sm_vmstat("swapmig_failed") - failed);
-	EXPECT_EQ(stuck, sm_on_node(0, self->addr, self->len, self->node));
+}
+
+/* These are the pages from @addr on, and nothing else of the memory is left. */
+static void stay_in_place(SM_ARGS(stays), void *addr, long stuck)
+{
+	size_t len = stuck * sm_page;
+
+	stay(_metadata, self, stuck);
+	EXPECT_EQ(stuck, sm_in_memory(self->addr, self->len));
+	EXPECT_EQ(stuck, sm_in_memory(addr, len));
+	/* A pinned page may have been unmapped. */
+	sm_touch(addr, len);
+	EXPECT_EQ(stuck, sm_on_node(0, addr, len, self->node));
 }
 
 SM_TEST_F(stays, mlocked)
@@ -80,13 +92,14 @@ SM_TEST_F(stays, mlocked)
 	ASSERT_TRUE(!!self->addr);
 	sm_fill(self->addr, self->len, SEED);
 	ASSERT_EQ(0, mlock(self->addr, self->len));
-	stay(_metadata, self, sm_pages(self->len));
+	stay_in_place(_metadata, self, self->addr, sm_pages(self->len));
 	EXPECT_EQ((long)self->len / 1024, sm_smaps(self->addr, "Locked"));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 
 	/* Once unlocked they are like any other. */
 	ASSERT_EQ(0, munlock(self->addr, self->len));
 	stay(_metadata, self, 0);
+	EXPECT_EQ(0, sm_in_memory(self->addr, self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 }
 
@@ -98,9 +111,7 @@ SM_TEST_F(stays, mlocked_in_part)
 	ASSERT_TRUE(!!self->addr);
 	sm_fill(self->addr, self->len, SEED);
 	ASSERT_EQ(0, mlock(self->addr + 64 * sm_page, locked * sm_page));
-	stay(_metadata, self, locked);
-	EXPECT_EQ(locked, sm_on_node(0, self->addr + 64 * sm_page,
-				     locked * sm_page, self->node));
+	stay_in_place(_metadata, self, self->addr + 64 * sm_page, locked);
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 }
 
@@ -113,7 +124,7 @@ SM_TEST_F(stays, mlocked_huge)
 	if (sm_smaps(self->addr, "AnonHugePages") != (long)self->len / 1024)
 		SKIP(return, "no transparent huge pages to be had");
 	ASSERT_EQ(0, mlock(self->addr, self->len));
-	stay(_metadata, self, sm_pages(self->len));
+	stay_in_place(_metadata, self, self->addr, sm_pages(self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 }
 
@@ -133,7 +144,7 @@ static void hugetlb(SM_ARGS(stays), int flags)
 			       flags | MAP_ANONYMOUS | MAP_HUGETLB);
 	ASSERT_TRUE(!!self->addr);
 	sm_fill(self->addr, self->len, SEED);
-	stay(_metadata, self, sm_pages(self->len));
+	stay_in_place(_metadata, self, self->addr, sm_pages(self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	/* The pool is to shrink again. */
 	munmap(self->addr, self->len);
@@ -164,8 +175,7 @@ SM_TEST_F(stays, pinned_by_vmsplice)
 	vec.iov_base = self->addr + 100 * sm_page;
 	vec.iov_len = pinned * sm_page;
 	ASSERT_EQ((ssize_t)vec.iov_len, vmsplice(self->pipe[1], &vec, 1, 0));
-	stay(_metadata, self, pinned);
-	EXPECT_EQ(pinned, sm_on_node(0, vec.iov_base, vec.iov_len, self->node));
+	stay_in_place(_metadata, self, vec.iov_base, pinned);
 
 	/* It is the same page on both sides. */
 	for (long i = 0; i < pinned; i++)
@@ -196,8 +206,7 @@ SM_TEST_F(stays, pinned_by_io_uring)
 	ASSERT_EQ(0, syscall(SYS_io_uring_register, self->ring,
 			     IORING_REGISTER_BUFFERS, &vec, 1));
 	/* Pinning may have moved them, though not off their node. */
-	stay(_metadata, self, pinned);
-	EXPECT_EQ(pinned, sm_on_node(0, vec.iov_base, vec.iov_len, self->node));
+	stay_in_place(_metadata, self, vec.iov_base, pinned);
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 }
 

@@ -732,6 +732,16 @@ int sm_swap_on(enum sm_dev dev, size_t bytes)
 	return -1;
 }
 
+int sm_few_pages_on_cpus(void)
+{
+	return sm_set("/proc/sys/vm/percpu_pagelist_high_fraction", "1000000");
+}
+
+int sm_no_readahead(void)
+{
+	return sm_set("/proc/sys/vm/page-cluster", "0");
+}
+
 int sm_swap_off(void)
 {
 	int i, ret = 0;

@@ -106,6 +106,13 @@ const char *sm_lacks_swap(enum sm_dev dev);
 const char *sm_lacks_no_swap(void);	/* swap of the machine is on */
 int sm_swap_on(enum sm_dev dev, size_t bytes);
 int sm_swap_off(void);
+int sm_no_readahead(void);		/* only what is touched comes back */
+
+/*
+ * CPUs keep free pages for themselves, many megabytes of them where huge pages
+ * raise the watermarks. Let them keep few, so that free memory can be compared.
+ */
+int sm_few_pages_on_cpus(void);
 
 /* Write a setting; sm_cleanup() restores the last NR_SETTINGS ones. */
 int sm_set(const char *path, const char *value);
