@@ -10,21 +10,27 @@
 # Paths of ours that match a pattern, as whole files in the kernel tree.
 ours() { "$TOP/scripts/tree.sh" index | sed 's/^.. //' | grep -E "$1"; }
 
-# A patch that adds a file is asked to update MAINTAINERS; ours does so once,
-# for whole directories.
+# What checkpatch says of code that cannot be written otherwise: the macros of
+# a trace header, and a page table lock that is only pointed at. A patch that
+# adds a file is asked to update MAINTAINERS; ours does so once, for whole
+# directories. The choices of a Kconfig choice need no long help.
 check_checkpatch()
 {
-	local patch rc=0
+	local patch said
 
 	"$TOP/scripts/series.sh" >/dev/null
 	# away from our git repository, where it would look for LICENSES/
 	cd "$OUT/linux"
-	for patch in "$OUT"/series/*.patch; do
-		[[ $patch != */0000-* ]] || continue
-		perl scripts/checkpatch.pl --strict --quiet --show-types --no-summary \
-			--ignore FILE_PATH_CHANGES "$patch" || rc=1
-	done
-	return $rc
+	said=$(for patch in "$OUT"/series/*.patch; do
+			[[ $patch != */0000-* ]] || continue
+			perl scripts/checkpatch.pl --strict --show-types --quiet --no-summary \
+				--min-conf-desc-length=1 --ignore FILE_PATH_CHANGES "$patch" 2>&1 || true
+		done | awk 'BEGIN { RS = ""; ORS = "\n\n" }
+			/^CHECK:(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT):.*FILE: include\/trace\/events\// ||
+			/^CHECK:UNCOMMENTED_DEFINITION:.*\n\+\tspinlock_t \*/ { next }
+			{ print }')
+	echo "$said"
+	[ -z "$said" ]
 }
 
 # warnings TREE TARGET...: what sparse and, for our directory, gcc with W=1 say
@@ -47,11 +53,13 @@ warnings()
 		rm -f "$objects"/mm/swapmig/*.o
 		"${make[@]}" C=2 W=1 mm/swapmig/ >>"$log" 2>&1 || return
 	fi
-	{ grep -E '(warning|error): ' "$log" || true; } |
+	sed -n '/^\.config:/d; /context imbalance in .* - unexpected unlock/d; /\(warning\|error\): /p' "$log" |
 		sed -E "s|^.*/out/$tree/||; s|^(\.\./)*||; s/^([^:]*)(:[0-9]+)+:/\1:/" | sort -u
 }
 
-# Files of the base warn on their own account: only what we add counts.
+# Files of the base warn on their own account: only what we add counts. Sparse
+# cannot follow a lock that is taken on a condition, as pmd_trans_huge_lock()
+# does, and calls every walk of page tables unbalanced; lockdep can.
 check_compile()
 {
 	local tree targets new
@@ -63,13 +71,16 @@ check_compile()
 	for tree in base linux; do
 		mkdir -p "$OUT/build/lint-$tree"
 		warnings $tree "${targets[@]}" >"$OUT/build/lint-$tree/warnings" || {
-			log_errors "$OUT/log/lint-$tree.log"
+			tail -n 20 "$OUT/log/lint-$tree.log"
 			die "out/$tree does not compile, see out/log/lint-$tree.log"
 		}
 	done
 	new=$(comm -13 "$OUT"/build/lint-{base,linux}/warnings)
-	[ -z "$new" ] || die "new warnings, with their places in out/log/lint-linux.log:
-$new"
+	[ -z "$new" ] || {
+		echo "$new"
+		echo "their places are in out/log/lint-linux.log"
+		exit 1
+	}
 }
 
 check_kernel-doc()

@@ -84,7 +84,10 @@ make_base()
 	else
 		src=${KERNEL_TARBALL:-/usr/src/linux-source-6.1.tar.xz}
 		touch "$new.stamp"
-		step "unpack ${src##*/}" unpack "$src" "$new" || die "$src: not an archive of kernel sources"
+		step "unpack ${src##*/}" unpack "$src" "$new" || {
+			rm -rf "$new" "$new.stamp"
+			die "$src: not an archive of kernel sources"
+		}
 		(check_base "$new" "$src") || { rm -rf "$new" "$new.stamp"; exit 1; }
 	fi
 	rm -rf "$OUT/base" "$stamp"
@@ -186,7 +189,7 @@ apply_hunk()
 	local hunk=$1 path=${1%.[0-9][0-9].patch} said nr
 
 	fetch "$path" || die "$hunk: Linux $version has no $path"
-	said=$(patch --quiet --fuzz=0 --force --no-backup-if-mismatch --reject-file=- \
+	said=$(patch --fuzz=0 --force --no-backup-if-mismatch --reject-file=- \
 		"$stage/$path" "$TOP/$hunk") && return
 	nr=$(sed -n 's/^Hunk #\([0-9]*\) FAILED.*/\1/p' <<<"$said" | head -n 1)
 	if [ -n "$nr" ]; then
