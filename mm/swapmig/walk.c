@@ -19,8 +19,11 @@
 #include "../swap.h"
 #include "swapmig.h"
 
-/* The most VMAs, holes and page-table entries looked at under one mmap_lock. */
-#define WALK_MAX_LOOKED	4096
+/*
+ * The most VMAs, holes, page-table and page-cache entries looked at under one
+ * mmap_lock.  Several page tables: a walk that pauses must have come forward.
+ */
+#define WALK_MAX_LOOKED	(8 * PTRS_PER_PTE)
 
 /* What the callbacks return to end a walk whose chunk is complete. */
 #define WALK_FULL	(-EAGAIN)
@@ -155,18 +158,17 @@ static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
 	first = linear_page_index(vma, addr);
 	xa_for_each_range(&mapping->i_pages, index, entry, first,
 			  linear_page_index(vma, end - 1)) {
-		w->looked++;
-		if (!xa_is_value(entry))
-			continue;
-
-		swap = radix_to_swp_entry(entry);
-		if (non_swap_entry(swap))
-			continue;
 		addr += (index - first) << PAGE_SHIFT;
 		first = index;
+
 		err = walk_pause(w, addr);
 		if (err)
 			break;
+		w->looked++;
+
+		swap = radix_to_swp_entry(entry);
+		if (!xa_is_value(entry) || non_swap_entry(swap))
+			continue;
 
 		xa_lock_irq(&mapping->i_pages);
 		if (xa_load(&mapping->i_pages, index) == entry)
@@ -235,14 +237,9 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	struct vm_area_struct *vma = walk->vma;
 	struct folio *folio, *last = NULL;
 	struct walk *w = walk->private;
-	int err = walk_pause(w, addr);
 	pte_t *mapped_pte, *pte;
 	spinlock_t *ptl;
-
-	if (!err)
-		err = walk_shmem(w, vma, addr, end);
-	if (err)
-		return err;
+	int err;
 
 	ptl = pmd_trans_huge_lock(pmd, vma);
 	if (ptl) {
@@ -253,6 +250,7 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	if (pmd_trans_unstable(pmd))
 		return 0;
 
+	err = 0;
 	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
 		int nr_seen = 1;
@@ -295,6 +293,20 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	}
 	pte_unmap_unlock(mapped_pte, ptl);
 	return err;
+}
+
+static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
+		    struct mm_walk *walk)
+{
+	struct walk *w = walk->private;
+	int err = walk_pause(w, addr);
+
+	if (err)
+		return err;
+
+	err = walk_ptes(pmd, addr, end, walk);
+	/* What has been walked is done only with its shared memory in swap. */
+	return walk_shmem(w, walk->vma, addr, err ? w->call->next : end) ?: err;
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
@@ -345,7 +357,7 @@ unlock:
 static const struct mm_walk_ops walk_ops = {
 	.test_walk	= walk_vma,
 	.pte_hole	= walk_hole,
-	.pmd_entry	= walk_ptes,
+	.pmd_entry	= walk_pmd,
 	.hugetlb_entry	= walk_hugetlb,
 };
 
