@@ -6,7 +6,7 @@
 #include "../kselftest_harness.h"
 #include "util.h"
 
-#define LEN	(32 * MIB)
+#define LEN	(16 * MIB)
 
 FIXTURE(evidence)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that swap cannot carry: locked, huge by hugetlbfs, pinned. They must
- * keep their content and their users, and the caller must be told how many of
- * them did not leave.
+ * Pages that neither path can carry. They must keep their content and their
+ * users, and the caller must be told how many of them did not leave.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +16,6 @@
 
 #define LEN	(4 * MIB)
 #define SEED	11
-#define HUGETLB	"/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/%s"
 
 FIXTURE(stays)
 {
@@ -30,12 +28,28 @@ FIXTURE(stays)
 	int ring;
 };
 
+FIXTURE_VARIANT(stays)
+{
+	const char *path;
+};
+
+FIXTURE_VARIANT_ADD(stays, swap)
+{
+	.path = "swap",
+};
+
+FIXTURE_VARIANT_ADD(stays, direct)
+{
+	.path = "direct",
+};
+
 FIXTURE_SETUP(stays)
 {
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	ASSERT_EQ(0, sm_choose_path(variant->path));
 	self->node = sm_node(0);
 	self->from = sm_bit(self->node);
 	self->to = sm_bit(sm_node(1));
@@ -57,108 +71,28 @@ FIXTURE_TEARDOWN(stays)
 	sm_cleanup();
 }
 
-/*
- * Of the memory of the test @stuck pages cannot be evicted. No other path can
- * carry them yet: they are counted, and stay where they are.
- */
+/* Of the memory of the test @stuck pages cannot leave, and are counted. */
 static void stay(SM_ARGS(stays), long stuck)
 {
 	long long failed;
-	long ret;
 
 	ASSERT_EQ(0, sm_unbind());
 	failed = sm_vmstat("swapmig_failed");
-	ret = sm_migrate(0, self->from, self->to);
-	EXPECT_EQ(stuck, ret);
+	EXPECT_EQ(stuck, sm_migrate(0, self->from, self->to));
 	EXPECT_EQ(stuck, sm_vmstat("swapmig_failed") - failed);
 }
 
-/* These are the pages from @addr on, and nothing else of the memory is left. */
+/* These are the pages from @addr on; nothing else is left on their node. */
 static void stay_in_place(SM_ARGS(stays), void *addr, long stuck)
 {
 	size_t len = stuck * sm_page;
 
 	stay(_metadata, self, stuck);
-	EXPECT_EQ(stuck, sm_in_memory(self->addr, self->len));
 	EXPECT_EQ(stuck, sm_in_memory(addr, len));
 	/* A pinned page may have been unmapped. */
 	sm_touch(addr, len);
 	EXPECT_EQ(stuck, sm_on_node(0, addr, len, self->node));
-}
-
-SM_TEST_F(stays, mlocked)
-{
-	self->addr = sm_map(self->len);
-	ASSERT_TRUE(!!self->addr);
-	sm_fill(self->addr, self->len, SEED);
-	ASSERT_EQ(0, mlock(self->addr, self->len));
-	stay_in_place(_metadata, self, self->addr, sm_pages(self->len));
-	EXPECT_EQ((long)self->len / 1024, sm_smaps(self->addr, "Locked"));
-	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
-
-	/* Once unlocked they are like any other. */
-	ASSERT_EQ(0, munlock(self->addr, self->len));
-	stay(_metadata, self, 0);
-	EXPECT_EQ(0, sm_in_memory(self->addr, self->len));
-	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
-}
-
-SM_TEST_F(stays, mlocked_in_part)
-{
-	long locked = sm_pages(self->len) / 4;
-
-	self->addr = sm_map(self->len);
-	ASSERT_TRUE(!!self->addr);
-	sm_fill(self->addr, self->len, SEED);
-	ASSERT_EQ(0, mlock(self->addr + 64 * sm_page, locked * sm_page));
-	stay_in_place(_metadata, self, self->addr + 64 * sm_page, locked);
-	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
-}
-
-SM_TEST_F(stays, mlocked_huge)
-{
-	self->addr = sm_map_huge(self->len);
-	if (!self->addr)
-		SKIP(return, "no transparent huge pages");
-	sm_fill(self->addr, self->len, SEED);
-	if (sm_smaps(self->addr, "AnonHugePages") != (long)self->len / 1024)
-		SKIP(return, "no transparent huge pages to be had");
-	ASSERT_EQ(0, mlock(self->addr, self->len));
-	stay_in_place(_metadata, self, self->addr, sm_pages(self->len));
-	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
-}
-
-static void hugetlb(SM_ARGS(stays), int flags)
-{
-	char path[128], value[32];
-	long have;
-
-	snprintf(path, sizeof(path), HUGETLB, self->node, "nr_hugepages");
-	SM_NEED(sm_lacks_path(path));
-	have = sm_read_long(path);
-	snprintf(value, sizeof(value), "%ld", have + (long)(LEN / SM_HUGE));
-	ASSERT_EQ(0, sm_set(path, value));
-	if (sm_read_long(path) != have + (long)(LEN / SM_HUGE))
-		SKIP(return, "no huge pages to be had");
-	self->addr = sm_map_fd(-1, self->len, PROT_READ | PROT_WRITE,
-			       flags | MAP_ANONYMOUS | MAP_HUGETLB);
-	ASSERT_TRUE(!!self->addr);
-	sm_fill(self->addr, self->len, SEED);
-	stay_in_place(_metadata, self, self->addr, sm_pages(self->len));
-	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
-	/* The pool is to shrink again. */
-	munmap(self->addr, self->len);
-	self->addr = NULL;
-}
-
-SM_TEST_F(stays, hugetlb_private)
-{
-	hugetlb(_metadata, self, MAP_PRIVATE);
-}
-
-SM_TEST_F(stays, hugetlb_shared)
-{
-	hugetlb(_metadata, self, MAP_SHARED);
+	EXPECT_EQ(stuck, sm_on_node(0, self->addr, self->len, self->node));
 }
 
 /* Pages that a pipe has. What is written later must arrive. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * No swap, and less of it than is needed: what does not fit stays, whole, and
- * the caller is told how much that is.
+ * No swap, less of it than is needed, a full target node: each page takes the
+ * other path then. What neither can carry stays, whole, and the caller is told
+ * how much that is.
  */
+#include <linux/mempolicy.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -18,8 +20,25 @@ FIXTURE(room)
 	unsigned long to;
 	struct sm_buffer buf;
 	struct sm_peer peer;
+	struct sm_peer hog;
 	int node;
 	int fd;
+};
+
+FIXTURE_VARIANT(room)
+{
+	const char *path;
+	bool evicts;		/* where it can */
+};
+
+FIXTURE_VARIANT_ADD(room, swap)
+{
+	.path = "swap", .evicts = true,
+};
+
+FIXTURE_VARIANT_ADD(room, direct)
+{
+	.path = "direct", .evicts = false,
 };
 
 FIXTURE_SETUP(room)
@@ -27,6 +46,7 @@ FIXTURE_SETUP(room)
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
 	SM_NEED(sm_lacks_no_swap());
+	ASSERT_EQ(0, sm_choose_path(variant->path));
 	self->node = sm_node(0);
 	self->from = sm_bit(self->node);
 	self->to = sm_bit(sm_node(1));
@@ -39,6 +59,7 @@ FIXTURE_SETUP(room)
 FIXTURE_TEARDOWN(room)
 {
 	sm_peer_end(&self->peer);
+	sm_peer_end(&self->hog);
 	if (self->fd >= 0)
 		close(self->fd);
 	sm_cleanup();
@@ -54,35 +75,54 @@ static void start(SM_ARGS(room))
 }
 
 /*
- * Room for @room pages of the buffer, so no more than that can go; the
- * result is the number of pages left, and the counters know both.
+ * Migrate the process and see where it is. The result is the number of pages
+ * left, and the counters know what became of each page of the process.
  */
-static void fits(SM_ARGS(room), long room)
+struct outcome {
+	long left;
+	long moved;
+	long swapped;
+};
+
+static struct outcome migrate(SM_ARGS(room))
 {
 	long long evicted = sm_vmstat("swapmig_evicted");
 	long long failed = sm_vmstat("swapmig_failed");
+	long long moved = sm_vmstat("swapmig_moved");
+	char *addr = self->buf.addr;
 	pid_t pid = self->peer.pid;
-	long ret, before, left;
+	struct outcome o;
+	long ret, before;
 
 	before = sm_mapped_on_node(pid, self->node);
 	ret = sm_migrate(pid, self->from, self->to);
-	left = sm_on_node(pid, self->buf.addr, LEN, self->node);
-	EXPECT_LE(sm_pages(LEN) - room, left);
+	evicted = sm_vmstat("swapmig_evicted") - evicted;
+	moved = sm_vmstat("swapmig_moved") - moved;
+	o.left = sm_on_node(pid, addr, LEN, self->node);
+	o.moved = sm_on_node(pid, addr, LEN, sm_node(1));
+	o.swapped = sm_swapped(pid, addr, LEN);
+
+	/* kswapd may have swapped a page out since it was seen elsewhere. */
+	EXPECT_LE(sm_pages(LEN), o.left + o.moved + o.swapped);
 	EXPECT_EQ(sm_mapped_on_node(pid, self->node), ret);
 	EXPECT_EQ(ret, sm_vmstat("swapmig_failed") - failed);
-	EXPECT_EQ(before - ret, sm_vmstat("swapmig_evicted") - evicted);
-	EXPECT_EQ(sm_pages(LEN) - left, sm_swapped(pid, self->buf.addr, LEN));
+	EXPECT_EQ(before - ret, evicted + moved);
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	return o;
+}
+
+static void all_move(SM_ARGS(room))
+{
+	struct outcome o = migrate(_metadata, self);
+
+	EXPECT_EQ(sm_pages(LEN), o.moved);
 }
 
 SM_TEST_F(room, none)
 {
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
-	fits(_metadata, self, 0);
-	/* All of it is where it was. */
-	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr,
-					    LEN, self->node));
+	all_move(_metadata, self);
 }
 
 SM_TEST_F(room, none_huge)
@@ -91,25 +131,15 @@ SM_TEST_F(room, none_huge)
 	if (!self->buf.addr)
 		SKIP(return, "no transparent huge pages");
 	start(_metadata, self);
-	fits(_metadata, self, 0);
+	all_move(_metadata, self);
 }
 
 SM_TEST_F(room, none_shared)
 {
-	long long failed;
-
 	self->buf.addr = sm_map_fd(-1, LEN, PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS);
 	start(_metadata, self);
-	failed = sm_vmstat("swapmig_failed");
-	EXPECT_LE(sm_pages(LEN), sm_migrate(self->peer.pid, self->from,
-					    self->to));
-	EXPECT_LE(sm_pages(LEN), sm_vmstat("swapmig_failed") - failed);
-	EXPECT_EQ(sm_pages(LEN), sm_in_memory(self->buf.addr, LEN));
-	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
-	/* It has not moved, nor been copied. */
-	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr,
-					    LEN, self->node));
+	all_move(_metadata, self);
 }
 
 /* Clean pages of a file need no swap. */
@@ -131,13 +161,24 @@ SM_TEST_F(room, none_and_a_file)
 	sm_fill(self->buf.addr, LEN, SEED);
 	ASSERT_EQ(0, sm_unbind());
 
-	EXPECT_LE(sm_pages(LEN), sm_migrate(0, self->from, self->to));
-	EXPECT_EQ(0, sm_present(0, p, FILE_LEN));
-	EXPECT_EQ(0, sm_in_memory(p, FILE_LEN));
+	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_on_node(0, p, FILE_LEN, self->node));
+	EXPECT_EQ(variant->evicts ? 0 : sm_pages(FILE_LEN),
+		  sm_on_node(0, p, FILE_LEN, sm_node(1)));
 	EXPECT_EQ(sm_pages(LEN), sm_on_node(0, self->buf.addr, LEN,
-					    self->node));
+					    sm_node(1)));
 	EXPECT_EQ(0, sm_bad(p, FILE_LEN, SEED));
 	EXPECT_EQ(0, sm_bad(self->buf.addr, LEN, SEED));
+}
+
+static void little(SM_ARGS(room), bool evicts)
+{
+	struct outcome o = migrate(_metadata, self);
+
+	EXPECT_EQ(0, o.left);
+	/* The room was used, but for what CPUs keep for themselves. */
+	EXPECT_LE(evicts ? sm_pages(LEN / 8) : 0, o.swapped);
+	EXPECT_GE(evicts ? sm_pages(LEN / 4) : 0, o.swapped);
 }
 
 SM_TEST_F(room, too_little)
@@ -146,10 +187,7 @@ SM_TEST_F(room, too_little)
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, LEN / 4));
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
-	fits(_metadata, self, sm_pages(LEN / 4));
-	/* The room was used, but for what CPUs keep for themselves. */
-	EXPECT_GE(sm_pages(LEN) - sm_pages(LEN / 8),
-		  sm_on_node(self->peer.pid, self->buf.addr, LEN, self->node));
+	little(_metadata, self, variant->evicts);
 }
 
 SM_TEST_F(room, too_little_huge)
@@ -160,7 +198,90 @@ SM_TEST_F(room, too_little_huge)
 	if (!self->buf.addr)
 		SKIP(return, "no transparent huge pages");
 	start(_metadata, self);
-	fits(_metadata, self, sm_pages(LEN / 4));
+	little(_metadata, self, variant->evicts);
+}
+
+/* Take chunks of @len from @node until it gives no more without a fight. */
+static int hold(int node, size_t len, void *(*map)(size_t len))
+{
+	long i;
+	char *p;
+
+	for (i = sm_meminfo(node, "MemTotal") / (len / 1024); i >= 0; i--) {
+		p = map(len);
+		if (!p || mlock(p, len))
+			return -1;
+		if (sm_on_node(0, p, len, node) < sm_pages(len))
+			return 0;
+	}
+	return -1;
+}
+
+static long serve_hog(int what, void *arg)
+{
+	int node = *(int *)arg;
+
+	if (what != SM_PEER_FILL ||
+	    sm_set_policy(MPOL_PREFERRED, sm_bit(node)))
+		return -1;
+	/* Huge pages are faster, if there are any; then fill the gaps. */
+	if (!sm_lacks_path("/sys/kernel/mm/transparent_hugepage") &&
+	    hold(node, SM_HUGE, sm_map_huge))
+		return -1;
+	return hold(node, SM_HUGE / 8, sm_map);
+}
+
+static void fill_target(SM_ARGS(room))
+{
+	static int node;
+
+	node = sm_node(1);
+	if (sm_meminfo(node, "MemTotal") > 4096L * 1024)
+		SM_NEED("nodes too large to fill");
+	ASSERT_EQ(0, sm_peer_start(&self->hog, serve_hog, &node));
+	ASSERT_EQ(0, sm_peer_ask(&self->hog, SM_PEER_FILL));
+}
+
+/* The target is full, and there is no swap either. */
+SM_TEST_F(room, none_at_all)
+{
+	struct outcome o;
+
+	self->buf.addr = sm_map(LEN);
+	start(_metadata, self);
+	fill_target(_metadata, self);
+	o = migrate(_metadata, self);
+	EXPECT_LT(0, o.left);
+	EXPECT_EQ(0, o.swapped);
+}
+
+SM_TEST_F(room, none_at_all_huge)
+{
+	struct outcome o;
+
+	self->buf.addr = sm_map_huge(LEN);
+	if (!self->buf.addr)
+		SKIP(return, "no transparent huge pages");
+	start(_metadata, self);
+	fill_target(_metadata, self);
+	o = migrate(_metadata, self);
+	EXPECT_LT(0, o.left);
+	EXPECT_EQ(0, o.swapped);
+}
+
+/* The target is full, and swap is not. */
+SM_TEST_F(room, target_full)
+{
+	struct outcome o;
+
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	self->buf.addr = sm_map(LEN);
+	start(_metadata, self);
+	fill_target(_metadata, self);
+	o = migrate(_metadata, self);
+	EXPECT_EQ(0, o.left);
+	EXPECT_LT(0, o.swapped);
 }
 
 /* Room for one device's share on each. */
@@ -173,8 +294,8 @@ SM_TEST_F(room, two_devices)
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
 	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
-	EXPECT_EQ(sm_pages(LEN), sm_swapped(self->peer.pid, self->buf.addr,
-					    LEN));
+	EXPECT_EQ(variant->evicts ? sm_pages(LEN) : 0,
+		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
@@ -191,7 +312,8 @@ SM_TEST_F(room, off_and_on)
 					~self->to, self->to));
 		EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_all_nodes() &
 					~self->from, self->from));
-		EXPECT_EQ(0, sm_present(self->peer.pid, self->buf.addr, LEN));
+		EXPECT_EQ(0, sm_on_node(self->peer.pid, self->buf.addr, LEN,
+					sm_node(1)));
 		ASSERT_EQ(0, sm_swap_off());
 		EXPECT_EQ(sm_pages(LEN), sm_present(self->peer.pid,
 						    self->buf.addr, LEN));

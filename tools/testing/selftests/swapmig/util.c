@@ -150,6 +150,11 @@ static void restore_settings(void)
 	}
 }
 
+int sm_choose_path(const char *path)
+{
+	return sm_set("/sys/kernel/mm/swapmig/path", path);
+}
+
 /* The line "<key> <value>" of a file; -1 when there is none. */
 static long long keyed(const char *path, const char *key)
 {

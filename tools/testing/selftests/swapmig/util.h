@@ -99,6 +99,9 @@ const char *sm_lacks_ext4(void);
 int sm_ext4_file(void);
 int sm_reopen(int fd, int flags);
 
+/* "swap" or "direct"; the one of the machine is restored. */
+int sm_choose_path(const char *path);
+
 /* Swap. */
 enum sm_dev { SM_ZRAM, SM_DISK };
 
