@@ -21,7 +21,9 @@ static void leave(struct swapmig_call *call, struct list_head *folios)
 	struct folio *folio, *next;
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
-		call->nr_failed += folio_nr_pages(folio);
+		/* What only we refer to is nobody's any more. */
+		if (folio_ref_count(folio) > 1)
+			call->nr_failed += folio_nr_pages(folio);
 		if (folio_test_hugetlb(folio)) {
 			folio_putback_hugetlb(&folio->page);
 		} else {

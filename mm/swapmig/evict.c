@@ -40,6 +40,16 @@ static void free_abandoned(struct list_head *folios)
 	}
 }
 
+static bool may_swap(struct folio *folio)
+{
+	struct mem_cgroup *memcg = folio_memcg(folio);
+
+	if (!folio_test_swapbacked(folio) || folio_test_swapcache(folio))
+		return true;
+	return (memcg ? mem_cgroup_get_nr_swap_pages(memcg) :
+			get_nr_swap_pages()) > 0;
+}
+
 /*
  * Reclaim would split huge pages in search of swap space that is not there.
  * Put aside what has no space to go to, or is pinned to its frame.
@@ -49,19 +59,18 @@ static void put_aside_uncarriable(struct list_head *folios,
 {
 	struct folio *folio, *next;
 
-	list_for_each_entry_safe(folio, next, folios, lru) {
-		if (!folio_maybe_dma_pinned(folio) &&
-		    (!folio_test_swapbacked(folio) ||
-		     folio_test_swapcache(folio) ||
-		     mem_cgroup_get_nr_swap_pages(folio_memcg(folio)) > 0))
-			continue;
-		list_move(&folio->lru, left);
-	}
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (folio_maybe_dma_pinned(folio) || !may_swap(folio))
+			list_move(&folio->lru, left);
 }
 
 /*
  * Reclaim leaves dirty file folios to the flusher threads.  Start to write those
  * on the list, neighbours in one go.
+ *
+ * The lock of a folio holds off truncation, so its mapping has its inode, and that
+ * its super block.  For the time after, both are pinned: an inode alone would not
+ * keep the file system from being unmounted.
  */
 static void write_dirty_files(struct list_head *folios)
 {
@@ -70,45 +79,58 @@ static void write_dirty_files(struct list_head *folios)
 
 	blk_start_plug(&plug);
 	list_for_each_entry_safe_reverse(folio, next, folios, lru) {
+		struct super_block *sb = NULL;
+		struct address_space *mapping;
 		struct inode *inode = NULL;
 		loff_t start, end;
 
 		if (folio_test_swapbacked(folio) || !folio_test_dirty(folio) ||
 		    folio_test_writeback(folio) || !folio_trylock(folio))
 			continue;
-		/* The lock holds off truncation, so the mapping has its inode. */
-		if (!folio_test_anon(folio) && folio->mapping)
-			inode = igrab(folio->mapping->host);
+		mapping = folio_mapping(folio);
+		if (mapping && !folio_test_anon(folio))
+			sb = mapping->host->i_sb;
+		if (sb && atomic_inc_not_zero(&sb->s_active))
+			inode = igrab(mapping->host);
+		else
+			sb = NULL;
 		start = folio_pos(folio);
 		end = start + folio_size(folio);
 		folio_unlock(folio);
-		if (!inode)
-			continue;
 
-		while (&next->lru != folios &&
-		       READ_ONCE(next->mapping) == inode->i_mapping &&
-		       folio_pos(next) == end) {
-			end += folio_size(next);
-			next = list_prev_entry(next, lru);
+		if (inode) {
+			while (&next->lru != folios &&
+			       READ_ONCE(next->mapping) == mapping &&
+			       folio_pos(next) == end) {
+				end += folio_size(next);
+				next = list_prev_entry(next, lru);
+			}
+			__filemap_fdatawrite_range(mapping, start, end - 1,
+						   WB_SYNC_NONE);
+			iput(inode);
 		}
-		__filemap_fdatawrite_range(inode->i_mapping, start, end - 1,
-					   WB_SYNC_NONE);
-		iput(inode);
+		if (sb)
+			deactivate_super(sb);
 	}
 	blk_finish_plug(&plug);
 }
 
 /*
  * Folios that are in the swap cache keep their slots: send what these hold where
- * the folios are sent.
+ * the folios are sent.  Who has them locked goes first: @later is for the next round.
  */
-static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios)
+static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios,
+			   struct list_head *later)
 {
 	struct folio *folio, *next;
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
-		if (!folio_test_swapcache(folio) || !folio_trylock(folio))
+		if (!folio_test_swapcache(folio))
 			continue;
+		if (!folio_trylock(folio)) {
+			list_move_tail(&folio->lru, later);
+			continue;
+		}
 		if (folio_test_swapcache(folio) &&
 		    swapmig_refault_aim(&call->map, folio,
 					folio_swap_entry(folio)))
@@ -122,16 +144,18 @@ static void evict_round(struct swapmig_call *call, struct list_head *folios)
 	struct reclaim_state rs = { .refault_map = &call->map };
 	unsigned long nr_freed;
 	struct blk_plug plug;
+	LIST_HEAD(later);
 
 	free_abandoned(folios);
 	write_dirty_files(folios);
-	aim_swap_cache(call, folios);
+	aim_swap_cache(call, folios, &later);
 
-	current->reclaim_state = &rs;
 	blk_start_plug(&plug);
+	current->reclaim_state = &rs;
 	nr_freed = reclaim_isolated_folios(folios);
-	blk_finish_plug(&plug);
 	current->reclaim_state = NULL;
+	blk_finish_plug(&plug);
+	list_splice(&later, folios);
 
 	call->nr_evicted += nr_freed;
 	swapmig_count_evicted(nr_freed);

@@ -44,7 +44,7 @@ void swapmig_refault_enable(void)
  * @nid: the refault node
  *
  * Context: any. The caller keeps the slots from being freed.
- * Return: 0, or -ENOMEM with none of the slots set.
+ * Return: 0, or -ENOMEM with only some of the slots set.
  */
 int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid)
 {
@@ -58,9 +58,6 @@ int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid)
 		if (xa_is_err(old))
 			break;
 	}
-	if (xa_is_err(old))
-		while (slot-- > entry.val)
-			__xa_erase(&refault_nodes, slot);
 	xa_unlock_irqrestore(&refault_nodes, flags);
 
 	return xa_err(old);
@@ -110,7 +107,7 @@ void __swapmig_free_slots(swp_entry_t entry, unsigned int nr_slots)
  * @entry: the first of its slots
  *
  * Context: any. The caller keeps the slots from being freed.
- * Return: 0, or -ENOMEM with none of the slots set.
+ * Return: 0, or -ENOMEM with only some of the slots set.
  */
 int swapmig_refault_aim(const struct swapmig_nodemap *map, struct folio *folio,
 			swp_entry_t entry)

@@ -31,8 +31,10 @@
 struct walk {
 	struct swapmig_call *call;
 	struct swapmig_chunk *chunk;
+	unsigned long start;
 	unsigned int looked;
 	bool may_evict_file;	/* of the VMA being walked */
+	struct folio *done;	/* large, and need not be looked at again */
 };
 
 /* End the walk before @addr if it has lasted long enough. */
@@ -46,12 +48,20 @@ static int walk_pause(struct walk *w, unsigned long addr)
 
 /*
  * Who cannot write a file must not drop its pages from the page cache either:
- * the time its next reader needs would tell them when it is read.
+ * the time its next reader needs would tell them when it is read.  A file system
+ * that has to wait to answer does so with a no, as mmap_lock is held.
  */
 static bool may_evict_file(struct vm_area_struct *vma)
 {
-	return !vma->vm_file || file_owner_or_capable(vma->vm_file) ||
-	       !file_permission(vma->vm_file, MAY_WRITE);
+	bool may;
+
+	if (!vma->vm_file || file_owner_or_capable(vma->vm_file))
+		return true;
+
+	rcu_read_lock();
+	may = !file_permission(vma->vm_file, MAY_WRITE | MAY_NOT_BLOCK);
+	rcu_read_unlock();
+	return may;
 }
 
 static int walk_vma(unsigned long start, unsigned long end,
@@ -70,39 +80,58 @@ static int walk_vma(unsigned long start, unsigned long end,
 	return 0;
 }
 
+/* Is any page of @folio mapped more than @max times? */
+static bool mapped_more(struct folio *folio, int max)
+{
+	long i;
+
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		if (page_mapcount(folio_page(folio, i)) > max)
+			return true;
+	return false;
+}
+
 /*
- * Isolate @folio, of which the walk sees @nr_seen mappings at once, or account
- * for why it stays.  The caller holds the page-table lock.  Returns false, with
- * nothing done, if the chunk has no room for the folio.
+ * Isolate @folio, of which an entry maps @nr pages, or account for why it stays.
+ * @max_mapped is how often its pages are mapped if they are the target's alone.
+ * The caller holds the page-table lock or a reference.  Returns false, with nothing
+ * done, if the chunk has no room for the folio.
  */
 static bool walk_take(struct walk *w, struct vm_area_struct *vma,
-		      struct folio *folio, int nr_seen)
+		      struct folio *folio, int max_mapped, unsigned int nr)
 {
 	unsigned int nr_pages = folio_nr_pages(folio);
 	struct swapmig_chunk *chunk = w->chunk;
 	bool evictable;
 
-	if (!node_isset(folio_nid(folio), w->call->map.sources))
+	if (folio == w->done || !node_isset(folio_nid(folio), w->call->map.sources))
 		return true;
 	if (folio_is_zone_device(folio) || folio_test_reserved(folio))
 		return true;
 	/* A driver's own memory is neither anonymous nor of a file. */
 	if (!folio_test_anon(folio) && !folio_mapping(folio))
 		return true;
-	if (!w->call->shared && folio_mapcount(folio) > nr_seen)
+	if (!w->call->shared && mapped_more(folio, max_mapped)) {
+		if (max_mapped && folio_test_large(folio))
+			w->done = folio;
 		return true;
+	}
 
 	if (chunk->nr_pages && chunk->nr_pages + nr_pages > SWAPMIG_CHUNK_PAGES)
 		return false;
 	if (folio_isolate_lru(folio)) {
-		w->call->nr_busy += nr_pages;
+		w->call->nr_busy += nr;
 		return true;
 	}
 
-	evictable = !(vma->vm_flags & VM_LOCKED) && !folio_test_mlocked(folio) &&
+	evictable = !(vma->vm_flags & VM_LOCKED) &&
+		    !folio_test_mlocked(folio) &&
+		    !folio_test_unevictable(folio) &&
 		    (folio_test_anon(folio) || w->may_evict_file);
 	list_add(&folio->lru, evictable ? &chunk->folios : &chunk->unevictable);
 	chunk->nr_pages += nr_pages;
+	if (folio_test_large(folio))
+		w->done = folio;
 	return true;
 }
 
@@ -127,13 +156,19 @@ static void walk_aim(struct walk *w, swp_entry_t entry)
 static bool walk_take_swap_cache(struct walk *w, struct vm_area_struct *vma,
 				 swp_entry_t entry)
 {
-	struct folio *folio;
+	struct swap_info_struct *si;
+	struct folio *folio = NULL;
 	bool taken;
 
-	folio = filemap_get_folio(swap_address_space(entry), swp_offset(entry));
+	si = get_swap_device(entry);
+	if (si) {
+		folio = filemap_get_folio(swap_address_space(entry),
+					  swp_offset(entry));
+		put_swap_device(si);
+	}
 	if (!folio)
 		return true;
-	taken = walk_take(w, vma, folio, 0);
+	taken = walk_take(w, vma, folio, 0, 1);
 	folio_put(folio);
 	return taken;
 }
@@ -151,10 +186,13 @@ static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
 	int err = 0;
 	void *entry;
 
-	if (!vma || !vma_is_shmem(vma) || !w->call->shared || addr == end)
+	if (!w->call->shared || !vma || !vma->vm_file || addr == end)
+		return 0;
+	mapping = vma->vm_file->f_mapping;
+	if (!shmem_mapping(mapping))
 		return 0;
 
-	mapping = vma->vm_file->f_mapping;
+	w->done = NULL;
 	first = linear_page_index(vma, addr);
 	xa_for_each_range(&mapping->i_pages, index, entry, first,
 			  linear_page_index(vma, end - 1)) {
@@ -177,11 +215,16 @@ static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
 			entry = NULL;
 		xa_unlock_irq(&mapping->i_pages);
 
-		if (entry && !walk_take_swap_cache(w, vma, swap)) {
-			w->call->next = addr;
-			err = WALK_FULL;
-			break;
+		if (!entry || walk_take_swap_cache(w, vma, swap))
+			continue;
+		/* A chunk that the page table fills each time is no way on. */
+		if (addr == w->start) {
+			w->call->nr_busy++;
+			continue;
 		}
+		w->call->next = addr;
+		err = WALK_FULL;
+		break;
 	}
 	return err;
 }
@@ -196,6 +239,12 @@ static int walk_hole(unsigned long addr, unsigned long next, int depth,
 	return err ?: walk_pause(w, next);
 }
 
+static bool on_source(struct walk *w, swp_entry_t migration)
+{
+	return node_isset(page_to_nid(pfn_swap_entry_to_page(migration)),
+			  w->call->map.sources);
+}
+
 static int walk_huge_pmd(pmd_t *pmd, unsigned long addr, struct mm_walk *walk)
 {
 	struct walk *w = walk->private;
@@ -203,8 +252,7 @@ static int walk_huge_pmd(pmd_t *pmd, unsigned long addr, struct mm_walk *walk)
 
 	w->looked++;
 	if (is_pmd_migration_entry(*pmd)) {
-		page = pfn_swap_entry_to_page(pmd_to_swp_entry(*pmd));
-		if (node_isset(page_to_nid(page), w->call->map.sources))
+		if (on_source(w, pmd_to_swp_entry(*pmd)))
 			w->call->nr_busy += HPAGE_PMD_NR;
 		return 0;
 	}
@@ -213,48 +261,37 @@ static int walk_huge_pmd(pmd_t *pmd, unsigned long addr, struct mm_walk *walk)
 
 	page = pmd_page(*pmd);
 	if (is_huge_zero_page(page) ||
-	    walk_take(w, walk->vma, page_folio(page), 1))
+	    walk_take(w, walk->vma, page_folio(page), 1, HPAGE_PMD_NR))
 		return 0;
 	w->call->next = addr;
 	return WALK_FULL;
-}
-
-static int nr_ptes_mapping(struct folio *folio, struct vm_area_struct *vma,
-			   pte_t *pte, unsigned long addr, unsigned long end)
-{
-	int nr = 0;
-
-	for (; addr != end; pte++, addr += PAGE_SIZE)
-		if (pte_present(*pte) &&
-		    vm_normal_folio(vma, addr, *pte) == folio)
-			nr++;
-	return nr;
 }
 
 static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 		     struct mm_walk *walk)
 {
 	struct vm_area_struct *vma = walk->vma;
-	struct folio *folio, *last = NULL;
 	struct walk *w = walk->private;
 	pte_t *mapped_pte, *pte;
+	struct folio *folio;
 	spinlock_t *ptl;
 	int err;
 
+	w->done = NULL;
 	ptl = pmd_trans_huge_lock(pmd, vma);
 	if (ptl) {
 		err = walk_huge_pmd(pmd, addr, walk);
 		spin_unlock(ptl);
 		return err;
 	}
-	if (pmd_trans_unstable(pmd))
+	if (pmd_trans_unstable(pmd)) {
+		walk->action = ACTION_AGAIN;
 		return 0;
+	}
 
 	err = 0;
 	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
-		int nr_seen = 1;
-
 		w->looked++;
 		if (pte_none(*pte))
 			continue;
@@ -271,21 +308,13 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 				err = WALK_FULL;
 				break;
 			}
-			if (is_migration_entry(entry) &&
-			    node_isset(page_to_nid(pfn_swap_entry_to_page(entry)),
-				       w->call->map.sources))
+			if (is_migration_entry(entry) && on_source(w, entry))
 				w->call->nr_busy++;
 			continue;
 		}
 
 		folio = vm_normal_folio(vma, addr, *pte);
-		if (!folio || folio == last)
-			continue;
-		last = folio;
-
-		if (folio_test_large(folio) && !w->call->shared)
-			nr_seen = nr_ptes_mapping(folio, vma, pte, addr, end);
-		if (!walk_take(w, vma, folio, nr_seen)) {
+		if (folio && !walk_take(w, vma, folio, 1, 1)) {
 			w->call->next = addr;
 			err = WALK_FULL;
 			break;
@@ -327,8 +356,13 @@ static int walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr,
 
 	ptl = huge_pte_lock(h, walk->mm, pte);
 	entry = huge_ptep_get(pte);
-	if (!pte_present(entry))
+	if (!pte_present(entry)) {
+		if (is_swap_pte(entry) &&
+		    is_migration_entry(pte_to_swp_entry(entry)) &&
+		    on_source(w, pte_to_swp_entry(entry)))
+			w->call->nr_busy += nr_pages;
 		goto unlock;
+	}
 
 	page = pte_page(entry);
 	if (!node_isset(page_to_nid(page), w->call->map.sources))
@@ -380,7 +414,7 @@ static const struct mm_walk_ops walk_ops = {
  */
 int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 {
-	struct walk w = { .call = call, .chunk = chunk };
+	struct walk w = { .call = call, .chunk = chunk, .start = call->next };
 	struct mm_struct *mm = call->mm;
 	int err;
 
