@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <linux/mempolicy.h>
 #include <linux/mount.h>
+#include <sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -315,6 +317,12 @@ int sm_policy(void *addr, int *mode, unsigned long *nodes)
 
 /* Where pages are */
 
+/*
+ * move_pages(2) of a 64-bit kernel loses its way in the pointers of a 32-bit
+ * program after the first 16.
+ */
+#define ASK_BATCH	(sizeof(void *) == 4 ? 16 : BATCH)
+
 /* Pages on @node, or on any node when that is -1. */
 static long count_pages(pid_t pid, const char *addr, size_t len, int node)
 {
@@ -326,7 +334,7 @@ static long count_pages(pid_t pid, const char *addr, size_t len, int node)
 	if (pid == getpid())
 		pid = 0;
 	while (len) {
-		n = len / sm_page < BATCH ? len / sm_page : BATCH;
+		n = len / sm_page < ASK_BATCH ? len / sm_page : ASK_BATCH;
 		for (i = 0; i < n; i++)
 			page[i] = (void *)(addr + i * sm_page);
 		if (syscall(SYS_move_pages, pid, n, page, NULL, status, 0))
@@ -742,6 +750,15 @@ int sm_few_pages_on_cpus(void)
 	return sm_set("/proc/sys/vm/percpu_pagelist_high_fraction", "1000000");
 }
 
+int sm_stay_on_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
 int sm_no_readahead(void)
 {
 	return sm_set("/proc/sys/vm/page-cluster", "0");
@@ -948,4 +965,151 @@ int sm_run(char *out, size_t size, const char *program, ...)
 		out[have] = 0;
 	close(fd[0]);
 	return sm_reap(pid);
+}
+
+/* Paths, CPUs, nodes and groups */
+
+int sm_prefer(const char *path)
+{
+	return sm_set(SM_PATH, path);
+}
+
+static int first_cpu(int node)
+{
+	char path[PATH_LEN], list[256];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist",
+		 node);
+	if (read_file(path, list, sizeof(list)) || !list[0])
+		return -1;
+	return strtol(list, NULL, 10);
+}
+
+const char *sm_lacks_cpu(int node)
+{
+	static char why[64];
+
+	if (first_cpu(node) >= 0)
+		return NULL;
+	snprintf(why, sizeof(why), "no CPU on node %d", node);
+	return why;
+}
+
+int sm_run_on(int node)
+{
+	int cpu = first_cpu(node);
+	cpu_set_t set;
+
+	if (cpu < 0) {
+		errno = ENODEV;
+		return -1;
+	}
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Reclaim may look away the first time. */
+int sm_page_out(void *addr, size_t len)
+{
+	int tries;
+
+	for (tries = 0; tries < 500; tries++) {
+		if (madvise(addr, len, MADV_PAGEOUT))
+			return -1;
+		if (!sm_present(0, addr, len))
+			return 0;
+		usleep(20000);
+	}
+	errno = ETIMEDOUT;
+	return -1;
+}
+
+/*
+ * A controller goes from one hierarchy to the other, and not before the last
+ * user of the old one is quite gone.
+ */
+int sm_cgroup(const char *controller, int *version)
+{
+	char enable[32];
+	int fd, tries;
+
+	snprintf(enable, sizeof(enable), "+%s", controller);
+	for (tries = 0; tries < 100; tries++) {
+		*version = 2;
+		fd = sm_mount_fd("cgroup2", NULL);
+		if (fd >= 0) {
+			if (!sm_write_at(fd, "cgroup.subtree_control", enable))
+				return fd;
+			close(fd);
+		}
+		*version = 1;
+		fd = sm_mount_fd("cgroup", controller);
+		if (fd >= 0)
+			return fd;
+		usleep(50000);
+	}
+	return -1;
+}
+
+int sm_cgroup_attach(int root, const char *group, pid_t pid)
+{
+	char path[PATH_LEN], number[16];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
+	snprintf(number, sizeof(number), "%d", pid);
+	return sm_write_at(root, path, number);
+}
+
+/*
+ * Memory that is to come from one node only may end in an out-of-memory kill.
+ * Not so if it is moved there: that takes what there is, and then gives up.
+ */
+static int take_all(int node)
+{
+	size_t len = 4 * MIB, nr = len / sm_page, i;
+	int to[nr], status[nr];
+	void *page[nr];
+	char *p;
+
+	if (sm_set_policy(MPOL_PREFERRED, sm_bit(node)))
+		return -1;
+	for (;;) {
+		p = sm_map(len);
+		if (!p || mlock(p, len))
+			return -1;
+		if (sm_on_node(0, p, len, node) == (long)nr)
+			continue;
+		for (i = 0; i < nr; i++) {
+			page[i] = p + i * sm_page;
+			to[i] = node;
+		}
+		syscall(SYS_move_pages, 0, nr, page, to, status, MPOL_MF_MOVE);
+		if (sm_on_node(0, p, len, node) < (long)nr)
+			return 0;
+	}
+}
+
+pid_t sm_fill_node(int node)
+{
+	int done[2], ret = -1;
+	pid_t pid;
+
+	if (pipe(done))
+		return -1;
+	pid = sm_fork();
+	if (!pid) {
+		ret = take_all(node);
+		if (write(done[1], &ret, sizeof(ret)) == sizeof(ret))
+			pause();
+		_exit(1);
+	}
+	close(done[1]);
+	if (pid > 0 &&
+	    (read(done[0], &ret, sizeof(ret)) != sizeof(ret) || ret)) {
+		sm_kill(pid);
+		pid = -1;
+	}
+	close(done[0]);
+	return pid;
 }

@@ -116,6 +116,7 @@ int sm_no_readahead(void);		/* only what is touched comes back */
  * raise the watermarks. Let them keep few, so that free memory can be compared.
  */
 int sm_few_pages_on_cpus(void);
+int sm_stay_on_cpu(void);		/* whichever it is; children too */
 
 /* Write a setting; sm_cleanup() restores the last NR_SETTINGS ones. */
 int sm_set(const char *path, const char *value);
@@ -167,5 +168,33 @@ long sm_serve_buffer(int what, void *arg);
  */
 const char *sm_lacks_program(const char *name);
 int sm_run(char *out, size_t size, const char *program, ...);
+
+/* The path that calls try first, until sm_cleanup(). */
+#define SM_PATH		"/sys/kernel/mm/swapmig/path"
+
+int sm_prefer(const char *path);
+
+/*
+ * Run on a CPU of @node from now on: local memory is there. Later children do
+ * so, too.
+ */
+const char *sm_lacks_cpu(int node);
+int sm_run_on(int node);
+
+/* Have memory swapped out in the ordinary way. */
+int sm_page_out(void *addr, size_t len);
+
+/*
+ * The root of a hierarchy that has @controller, of version 2 if that can be had,
+ * or else 1: @version says which.
+ */
+int sm_cgroup(const char *controller, int *version);
+int sm_cgroup_attach(int root, const char *group, pid_t pid);
+
+/*
+ * Leave no free memory on @node: a child has it, locked, until it is killed.
+ * Returns its pid.
+ */
+pid_t sm_fill_node(int node);
 
 #endif /* SWAPMIG_UTIL_H */
