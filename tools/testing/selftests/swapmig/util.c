@@ -1062,31 +1062,28 @@ int sm_cgroup_attach(int root, const char *group, pid_t pid)
 }
 
 /*
- * Memory that is to come from one node only may end in an out-of-memory kill.
- * Not so if it is moved there: that takes what there is, and then gives up.
+ * Prefer the node, and stop when memory comes from elsewhere. To insist on it
+ * would end in an out-of-memory kill.
  */
 static int take_all(int node)
 {
-	size_t len = 4 * MIB, nr = len / sm_page, i;
-	int to[nr], status[nr];
-	void *page[nr];
+	size_t len = 4 * MIB;
+	bool huge = true;
 	char *p;
 
 	if (sm_set_policy(MPOL_PREFERRED, sm_bit(node)))
 		return -1;
 	for (;;) {
-		p = sm_map(len);
-		if (!p || mlock(p, len))
+		p = huge ? sm_map_huge(len) : sm_map(len);
+		if (p && mlock(p, len))
 			return -1;
-		if (sm_on_node(0, p, len, node) == (long)nr)
+		if (p && sm_on_node(0, p, len, node) == sm_pages(len))
 			continue;
-		for (i = 0; i < nr; i++) {
-			page[i] = p + i * sm_page;
-			to[i] = node;
-		}
-		syscall(SYS_move_pages, 0, nr, page, to, status, MPOL_MF_MOVE);
-		if (sm_on_node(0, p, len, node) < (long)nr)
-			return 0;
+		if (!huge)
+			return p ? 0 : -1;
+		if (p)
+			munmap(p, len);
+		huge = false;
 	}
 }
 
@@ -1095,7 +1092,10 @@ pid_t sm_fill_node(int node)
 	int done[2], ret = -1;
 	pid_t pid;
 
-	if (pipe(done))
+	/* What the system keeps for itself would not be taken. */
+	if (sm_set("/proc/sys/vm/min_free_kbytes", "4096") ||
+	    sm_set("/proc/sys/vm/watermark_scale_factor", "1") ||
+	    pipe(done))
 		return -1;
 	pid = sm_fork();
 	if (!pid) {

@@ -193,7 +193,7 @@ int sm_cgroup_attach(int root, const char *group, pid_t pid);
 
 /*
  * Leave no free memory on @node: a child has it, locked, until it is killed.
- * Returns its pid.
+ * Returns its pid. The watermarks are low until sm_cleanup().
  */
 pid_t sm_fill_node(int node);
 
