@@ -1,0 +1,750 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where pages are after a migration, once they have been used again: on the
+ * node they were sent to, on both paths, for every kind of page, whichever CPU
+ * and process uses them, and whatever the policies say. Only a cpuset may
+ * object.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "util.h"
+
+#define LEN	(2 * MIB)
+#define SEED	31
+#define GROUP	"swapmig.refault"
+
+FIXTURE(refault)
+{
+	unsigned long from;
+	unsigned long to;
+	int node;
+	int target;
+	bool direct;
+	long long hits;
+	long long misses;
+	char *addr;
+	char *more;
+	size_t len;
+	int fd;
+	struct sm_peer peer;
+};
+
+FIXTURE_VARIANT(refault)
+{
+	const char *path;
+	enum sm_dev dev;
+	int cpu;		/* one of this node touches the pages */
+};
+
+FIXTURE_VARIANT_ADD(refault, swap_zram_cpu_of_source)
+{
+	.path = "swap", .dev = SM_ZRAM, .cpu = 0,
+};
+
+FIXTURE_VARIANT_ADD(refault, swap_zram_cpu_of_target)
+{
+	.path = "swap", .dev = SM_ZRAM, .cpu = 1,
+};
+
+FIXTURE_VARIANT_ADD(refault, swap_disk_cpu_of_source)
+{
+	.path = "swap", .dev = SM_DISK, .cpu = 0,
+};
+
+FIXTURE_VARIANT_ADD(refault, swap_disk_cpu_of_target)
+{
+	.path = "swap", .dev = SM_DISK, .cpu = 1,
+};
+
+FIXTURE_VARIANT_ADD(refault, direct_cpu_of_source)
+{
+	.path = "direct", .dev = SM_ZRAM, .cpu = 0,
+};
+
+FIXTURE_VARIANT_ADD(refault, direct_cpu_of_target)
+{
+	.path = "direct", .dev = SM_ZRAM, .cpu = 1,
+};
+
+FIXTURE_SETUP(refault)
+{
+	sm_cleanup();
+	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_lacks_path(SM_PATH));
+	SM_NEED(sm_lacks_swap(variant->dev));
+	SM_NEED(sm_lacks_cpu(sm_node(variant->cpu)));
+	ASSERT_EQ(0, sm_swap_on(variant->dev, 64 * MIB));
+	ASSERT_EQ(0, sm_no_readahead());
+	ASSERT_EQ(0, sm_prefer(variant->path));
+	ASSERT_EQ(0, sm_run_on(sm_node(variant->cpu)));
+	self->direct = !strcmp(variant->path, "direct");
+	self->node = sm_node(0);
+	self->target = sm_node(1);
+	self->from = sm_bit(self->node);
+	self->to = sm_bit(self->target);
+	self->len = LEN;
+	self->fd = -1;
+	/* All memory from here on, until it is to migrate. */
+	ASSERT_EQ(0, sm_bind(self->node));
+}
+
+FIXTURE_TEARDOWN(refault)
+{
+	sm_peer_end(&self->peer);
+	if (self->addr)
+		munmap(self->addr, self->len);
+	if (self->more)
+		munmap(self->more, self->len);
+	if (self->fd >= 0)
+		close(self->fd);
+	sm_unbind();
+	sm_cleanup();
+}
+
+/* From here on refaults are counted. */
+static void count_refaults(struct _test_data_refault *self)
+{
+	self->hits = sm_vmstat("swapmig_refault_hit");
+	self->misses = sm_vmstat("swapmig_refault_miss");
+}
+
+/* The call: memory that is moved is there at once, the other is nowhere. */
+static void departs(SM_ARGS(refault), void *addr)
+{
+	long pages = sm_pages(self->len);
+
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, self->node));
+	count_refaults(self);
+	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	pages = self->direct ? pages : 0;
+	EXPECT_EQ(pages, sm_on_node(0, addr, self->len, self->target));
+	EXPECT_EQ(pages, sm_in_memory(addr, self->len));
+}
+
+/* Touched again it is whole, and all of it is where it was sent. */
+static void arrives_as(SM_ARGS(refault), void *addr, uint64_t seed)
+{
+	long pages = sm_pages(self->len);
+	long long hits;
+
+	EXPECT_EQ(0, sm_bad(addr, self->len, seed));
+	EXPECT_EQ(pages, sm_on_node(0, addr, self->len, self->target));
+	hits = sm_vmstat("swapmig_refault_hit") - self->hits;
+	EXPECT_LE(self->direct ? 0 : pages, hits);
+	EXPECT_EQ(self->direct, !hits);
+	EXPECT_EQ(self->misses, sm_vmstat("swapmig_refault_miss"));
+}
+
+static void arrives(SM_ARGS(refault), void *addr)
+{
+	arrives_as(_metadata, self, addr, SEED);
+}
+
+static void anonymous(SM_ARGS(refault))
+{
+	self->addr = sm_map(self->len);
+	ASSERT_TRUE(!!self->addr);
+	sm_fill(self->addr, self->len, SEED);
+}
+
+static void shared_anonymous(SM_ARGS(refault))
+{
+	self->addr = sm_map_fd(-1, self->len, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS);
+	ASSERT_TRUE(!!self->addr);
+	sm_fill(self->addr, self->len, SEED);
+}
+
+SM_TEST_F(refault, anonymous)
+{
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	arrives(_metadata, self, self->addr);
+}
+
+/* The first touch is a write. */
+SM_TEST_F(refault, anonymous_written)
+{
+	size_t i;
+
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	for (i = 0; i < self->len; i += sm_page)
+		sm_fill_page(self->addr + i, SEED + 1, i / sm_page);
+	arrives_as(_metadata, self, self->addr, SEED + 1);
+}
+
+SM_TEST_F(refault, huge)
+{
+	self->addr = sm_map_huge(self->len);
+	if (!self->addr)
+		SKIP(return, "no transparent huge pages");
+	sm_fill(self->addr, self->len, SEED);
+	if (sm_smaps(self->addr, "AnonHugePages") != (long)self->len / 1024)
+		SKIP(return, "no transparent huge pages to be had");
+	departs(_metadata, self, self->addr);
+	arrives(_metadata, self, self->addr);
+}
+
+SM_TEST_F(refault, shared_anonymous)
+{
+	shared_anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	arrives(_metadata, self, self->addr);
+}
+
+static void tmpfs_file(SM_ARGS(refault))
+{
+	int dir = sm_tmpfs();
+
+	ASSERT_LE(0, dir);
+	self->fd = openat(dir, "file", O_RDWR | O_CREAT, 0600);
+	close(dir);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, sm_fill_file(self->fd, self->len, SEED));
+	self->addr = sm_map_fd(self->fd, self->len, PROT_READ | PROT_WRITE,
+			       MAP_SHARED);
+	ASSERT_TRUE(!!self->addr);
+	ASSERT_EQ(0, sm_bad(self->addr, self->len, SEED));
+}
+
+/* Half of it is read, the rest is mapped. */
+SM_TEST_F(refault, tmpfs)
+{
+	char page[sm_page];
+	long i;
+
+	tmpfs_file(_metadata, self);
+	departs(_metadata, self, self->addr);
+	for (i = 0; i < sm_pages(self->len); i += 2) {
+		ASSERT_EQ((ssize_t)sm_page,
+			  pread(self->fd, page, sm_page, i * sm_page));
+		ASSERT_TRUE(sm_page_is(page, SEED, i));
+	}
+	arrives(_metadata, self, self->addr);
+}
+
+/* The other process is the first to touch it. */
+SM_TEST_F(refault, tmpfs_of_two_processes)
+{
+	struct sm_buffer buf = { .len = self->len, .seed = SEED };
+
+	tmpfs_file(_metadata, self);
+	self->more = sm_map_fd(self->fd, self->len, PROT_READ, MAP_SHARED);
+	ASSERT_TRUE(!!self->more);
+	buf.addr = self->more;
+	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &buf));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_TOUCH));
+
+	departs(_metadata, self, self->addr);
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	EXPECT_EQ(sm_pages(self->len), sm_on_node(self->peer.pid, self->more,
+						  self->len, self->target));
+	arrives(_metadata, self, self->addr);
+}
+
+/* Pages of a private file mapping that have been copied on write. */
+SM_TEST_F(refault, file_private_written)
+{
+	SM_NEED(sm_lacks_ext4());
+	self->fd = sm_ext4_file();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, sm_fill_file(self->fd, self->len, SEED + 1));
+	self->addr = sm_map_fd(self->fd, self->len, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE);
+	ASSERT_TRUE(!!self->addr);
+	sm_fill(self->addr, self->len, SEED);
+	/* mincore() tells of the file, not of the copies. */
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(sm_pages(self->len),
+		  sm_on_node(0, self->addr, self->len, self->node));
+	count_refaults(self);
+	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(self->direct ? 0 : sm_pages(self->len),
+		  sm_swapped(0, self->addr, self->len));
+	arrives(_metadata, self, self->addr);
+}
+
+SM_TEST_F(refault, ksm)
+{
+	const char *ksm = "/sys/kernel/mm/ksm/run";
+	const char *sharing = "/sys/kernel/mm/ksm/pages_sharing";
+	long want = sm_pages(self->len);
+	int tries;
+
+	SM_NEED(sm_lacks_path(ksm));
+	anonymous(_metadata, self);
+	self->more = sm_map(self->len);
+	ASSERT_TRUE(!!self->more);
+	sm_fill(self->more, self->len, SEED);
+	ASSERT_EQ(0, madvise(self->addr, self->len, MADV_MERGEABLE));
+	ASSERT_EQ(0, madvise(self->more, self->len, MADV_MERGEABLE));
+	ASSERT_EQ(0, sm_set(ksm, "0"));
+	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/pages_to_scan", "5000"));
+	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/sleep_millisecs", "10"));
+	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/merge_across_nodes", "1"));
+	ASSERT_EQ(0, sm_write(ksm, "1"));
+	for (tries = 0; tries < 3000; tries++) {
+		if (sm_read_long(sharing) >= want)
+			break;
+		usleep(10000);
+	}
+	ASSERT_EQ(0, sm_write(ksm, "0"));
+	ASSERT_LE(want, sm_read_long(sharing));
+
+	departs(_metadata, self, self->addr);
+	arrives(_metadata, self, self->addr);
+	/* The second one may have to be a copy of what came back. */
+	EXPECT_EQ(0, sm_bad(self->more, self->len, SEED));
+	EXPECT_EQ(sm_pages(self->len),
+		  sm_on_node(0, self->more, self->len, self->target));
+}
+
+/* Born after the eviction, a child has the same return address. */
+SM_TEST_F(refault, forked_later)
+{
+	struct sm_buffer buf = { .len = self->len, .seed = SEED };
+
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	buf.addr = self->addr;
+	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &buf));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	EXPECT_EQ(sm_pages(self->len), sm_on_node(self->peer.pid, self->addr,
+						  self->len, self->target));
+	arrives(_metadata, self, self->addr);
+}
+
+/* The child touches nothing, or goes before the parent does. */
+SM_TEST_F(refault, forked_later_and_gone)
+{
+	struct sm_buffer buf = { .len = self->len, .seed = SEED };
+
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	buf.addr = self->addr;
+	buf.len = self->len / 2;
+	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &buf));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	sm_peer_end(&self->peer);
+	arrives(_metadata, self, self->addr);
+}
+
+#define THREADS	4
+
+struct toucher {
+	struct _test_data_refault *self;
+	int nr;
+	pthread_t thread;
+};
+
+/* Each thread has its CPU, and every fourth page. */
+static void *touch_some(void *arg)
+{
+	struct toucher *t = arg;
+	size_t i;
+
+	if (sm_run_on(sm_node(t->nr % 2)))
+		return arg;
+	for (i = t->nr; i < t->self->len / sm_page; i += THREADS)
+		sm_touch(t->self->addr + i * sm_page, sm_page);
+	return NULL;
+}
+
+SM_TEST_F(refault, threads)
+{
+	struct toucher touchers[THREADS];
+	void *failed;
+	int i;
+
+	SM_NEED(sm_lacks_cpu(sm_node(0)));
+	SM_NEED(sm_lacks_cpu(sm_node(1)));
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	for (i = 0; i < THREADS; i++) {
+		touchers[i].self = self;
+		touchers[i].nr = i;
+		ASSERT_EQ(0, pthread_create(&touchers[i].thread, NULL,
+					    touch_some, &touchers[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, pthread_join(touchers[i].thread, &failed));
+		EXPECT_TRUE(!failed);
+	}
+	arrives(_metadata, self, self->addr);
+}
+
+/* Two nodes to two others: each half on its own. */
+SM_TEST_F(refault, two_nodes)
+{
+	size_t half = self->len / 2;
+	int node[4], i;
+
+	SM_NEED(sm_lacks_nodes(4));
+	for (i = 0; i < 4; i++)
+		node[i] = sm_node(i);
+	self->addr = sm_map(self->len);
+	ASSERT_TRUE(!!self->addr);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, sm_bind(node[i]));
+		sm_fill(self->addr + i * half, half, SEED + i);
+	}
+	ASSERT_EQ(0, sm_unbind());
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(sm_pages(half), sm_on_node(0, self->addr + i * half,
+						     half, node[i]));
+	count_refaults(self);
+	EXPECT_EQ(0, sm_migrate(0, sm_bit(node[0]) | sm_bit(node[1]),
+				sm_bit(node[2]) | sm_bit(node[3])));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, sm_bad(self->addr + i * half, half, SEED + i));
+		EXPECT_EQ(sm_pages(half), sm_on_node(0, self->addr + i * half,
+						     half, node[2 + i]));
+	}
+	EXPECT_EQ(self->misses, sm_vmstat("swapmig_refault_miss"));
+}
+
+/* A process with memory of its own that reads that of its parent. */
+struct reader {
+	char *from;
+	size_t len;
+	int node;
+};
+
+static long serve_reader(int what, void *arg)
+{
+	struct reader *r = arg;
+	struct iovec local = { .iov_len = r->len };
+	struct iovec remote = { .iov_base = r->from, .iov_len = r->len };
+
+	if (sm_bind(r->node))
+		return -1;
+	local.iov_base = sm_map(r->len);
+	if (!local.iov_base)
+		return -1;
+	if (process_vm_readv(getppid(), &local, 1, &remote, 1, 0) !=
+	    (ssize_t)r->len)
+		return -1;
+	return sm_bad(local.iov_base, r->len, SEED);
+}
+
+/* The faulting task is a third one, and has a policy. */
+SM_TEST_F(refault, read_by_another_process)
+{
+	struct reader r = { .len = self->len, .node = self->node };
+
+	self->addr = sm_map(self->len);
+	ASSERT_TRUE(!!self->addr);
+	r.from = self->addr;
+	/* Born before the memory is, it shares none of it. */
+	ASSERT_EQ(0, sm_peer_start(&self->peer, serve_reader, &r));
+	sm_fill(self->addr, self->len, SEED);
+	departs(_metadata, self, self->addr);
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, 0));
+	EXPECT_EQ(sm_pages(self->len),
+		  sm_on_node(0, self->addr, self->len, self->target));
+	arrives(_metadata, self, self->addr);
+}
+
+/*
+ * Read-ahead goes by the neighbourhood on the device where that takes time to
+ * seek, else by that in memory.
+ */
+static void read_ahead(SM_ARGS(refault), const char *rotational)
+{
+	const char *disk = getenv("SWAPMIG_DISK");
+	char path[128];
+	long long ahead;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/rotational",
+		 strrchr(disk, '/') + 1);
+	SM_NEED(sm_lacks_path(path));
+	ASSERT_EQ(0, sm_swap_off());
+	ASSERT_EQ(0, sm_set(path, rotational));
+	ASSERT_EQ(0, sm_swap_on(SM_DISK, 64 * MIB));
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	ASSERT_EQ(0, sm_set("/proc/sys/vm/page-cluster", "3"));
+	ahead = sm_vmstat("swap_ra");
+	arrives(_metadata, self, self->addr);
+	EXPECT_LT(ahead, sm_vmstat("swap_ra"));
+}
+
+SM_TEST_F(refault, read_ahead_on_device)
+{
+	if (self->direct || variant->dev != SM_DISK)
+		SKIP(return, "nothing to be read ahead");
+	read_ahead(_metadata, self, "1");
+}
+
+SM_TEST_F(refault, read_ahead_in_memory)
+{
+	if (self->direct || variant->dev != SM_DISK)
+		SKIP(return, "nothing to be read ahead");
+	read_ahead(_metadata, self, "0");
+}
+
+/* In memory though nobody has touched it. */
+static void wanted(SM_ARGS(refault))
+{
+	long pages = sm_pages(self->len);
+	int tries;
+
+	departs(_metadata, self, self->addr);
+	ASSERT_EQ(0, madvise(self->addr, self->len, MADV_WILLNEED));
+	for (tries = 0; tries < 1000; tries++) {
+		if (sm_in_memory(self->addr, self->len) == pages)
+			break;
+		usleep(10000);
+	}
+	EXPECT_EQ(pages, sm_in_memory(self->addr, self->len));
+	arrives(_metadata, self, self->addr);
+}
+
+SM_TEST_F(refault, will_need)
+{
+	anonymous(_metadata, self);
+	wanted(_metadata, self);
+}
+
+SM_TEST_F(refault, will_need_shared)
+{
+	shared_anonymous(_metadata, self);
+	wanted(_metadata, self);
+}
+
+/* Memory that had been swapped out before follows. */
+static void follows(SM_ARGS(refault))
+{
+	long pages = sm_pages(self->len);
+
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
+	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->target));
+}
+
+SM_TEST_F(refault, in_swap_already)
+{
+	anonymous(_metadata, self);
+	follows(_metadata, self);
+}
+
+SM_TEST_F(refault, in_swap_already_shared)
+{
+	shared_anonymous(_metadata, self);
+	follows(_metadata, self);
+}
+
+/* Some pages are in swap, some not: each chunk has both. */
+SM_TEST_F(refault, in_swap_in_part)
+{
+	long pages = sm_pages(self->len), i;
+
+	anonymous(_metadata, self);
+	ASSERT_EQ(0, sm_unbind());
+	for (i = 0; i < pages; i += 16)
+		ASSERT_EQ(0, sm_page_out(self->addr + i * sm_page,
+					 8 * sm_page));
+	ASSERT_EQ(pages / 2, sm_on_node(0, self->addr, self->len, self->node));
+	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->target));
+}
+
+/* The last call counts, if memory stays in swap between them. */
+static void sent_on(SM_ARGS(refault), const char *path)
+{
+	int last;
+
+	SM_NEED(sm_lacks_nodes(3));
+	last = sm_node(2);
+	/* The first call is to leave it in swap. */
+	ASSERT_EQ(0, sm_prefer("swap"));
+	self->direct = false;
+	departs(_metadata, self, self->addr);
+	ASSERT_EQ(0, sm_prefer(path));
+	ASSERT_EQ(0, sm_migrate(0, self->to, sm_bit(last)));
+	self->target = last;
+	arrives(_metadata, self, self->addr);
+}
+
+SM_TEST_F(refault, sent_on_in_swap)
+{
+	anonymous(_metadata, self);
+	sent_on(_metadata, self, variant->path);
+}
+
+SM_TEST_F(refault, sent_on_in_swap_shared)
+{
+	shared_anonymous(_metadata, self);
+	sent_on(_metadata, self, variant->path);
+}
+
+/* Back where it came from, and never touched in between. */
+SM_TEST_F(refault, sent_back_in_swap)
+{
+	anonymous(_metadata, self);
+	ASSERT_EQ(0, sm_prefer("swap"));
+	self->direct = false;
+	departs(_metadata, self, self->addr);
+	ASSERT_EQ(0, sm_prefer(variant->path));
+	ASSERT_EQ(0, sm_migrate(0, self->to, self->from));
+	self->target = self->node;
+	arrives(_metadata, self, self->addr);
+}
+
+/* A policy for new memory has no say, and is none the worse for it. */
+static void bound_to_source(SM_ARGS(refault))
+{
+	unsigned long nodes;
+	int mode;
+
+	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_BIND, self->from));
+	departs(_metadata, self, self->addr);
+	arrives(_metadata, self, self->addr);
+	ASSERT_EQ(0, sm_policy(self->addr, &mode, &nodes));
+	EXPECT_EQ(MPOL_BIND, mode);
+	EXPECT_EQ(self->from, nodes);
+}
+
+SM_TEST_F(refault, policy_of_mapping)
+{
+	anonymous(_metadata, self);
+	bound_to_source(_metadata, self);
+}
+
+SM_TEST_F(refault, policy_of_shared_memory)
+{
+	shared_anonymous(_metadata, self);
+	bound_to_source(_metadata, self);
+}
+
+SM_TEST_F(refault, policy_of_task)
+{
+	unsigned long nodes;
+	int mode;
+
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	ASSERT_EQ(0, sm_bind(self->node));
+	arrives(_metadata, self, self->addr);
+	ASSERT_EQ(0, sm_policy(NULL, &mode, &nodes));
+	EXPECT_EQ(MPOL_BIND, mode);
+	EXPECT_EQ(self->from, nodes);
+}
+
+/* A task that may not use the node the memory was sent to. */
+FIXTURE(forbidden)
+{
+	struct sm_buffer buf;
+	struct sm_peer peer;
+	char node[8];
+	int version;
+	int root;
+};
+
+FIXTURE_VARIANT(forbidden)
+{
+	enum sm_dev dev;
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(forbidden, private_zram)
+{
+	.dev = SM_ZRAM, .flags = MAP_PRIVATE,
+};
+
+FIXTURE_VARIANT_ADD(forbidden, private_disk)
+{
+	.dev = SM_DISK, .flags = MAP_PRIVATE,
+};
+
+FIXTURE_VARIANT_ADD(forbidden, shared_zram)
+{
+	.dev = SM_ZRAM, .flags = MAP_SHARED,
+};
+
+FIXTURE_SETUP(forbidden)
+{
+	char cpus[256] = "";
+	int fd;
+
+	sm_cleanup();
+	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_lacks_path(SM_PATH));
+	SM_NEED(sm_lacks_swap(variant->dev));
+	self->root = sm_cgroup("cpuset", &self->version);
+	if (self->root < 0)
+		SM_NEED("the cpuset controller is not to be had");
+	unlinkat(self->root, GROUP, AT_REMOVEDIR);
+	ASSERT_EQ(0, mkdirat(self->root, GROUP, 0755));
+	if (self->version == 1) {
+		fd = openat(self->root, "cpuset.cpus", O_RDONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_LT(0, read(fd, cpus, sizeof(cpus) - 1));
+		close(fd);
+		ASSERT_EQ(0, sm_write_at(self->root, GROUP "/cpuset.cpus",
+					 cpus));
+	}
+	snprintf(self->node, sizeof(self->node), "%d", sm_node(0));
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/cpuset.mems",
+				 self->node));
+	ASSERT_EQ(0, sm_prefer("swap"));
+	ASSERT_EQ(0, sm_no_readahead());
+	ASSERT_EQ(0, sm_swap_on(variant->dev, 64 * MIB));
+	self->buf.len = LEN;
+	self->buf.seed = SEED;
+	self->buf.addr = sm_map_fd(-1, LEN, PROT_READ | PROT_WRITE,
+				   variant->flags | MAP_ANONYMOUS);
+	ASSERT_TRUE(!!self->buf.addr);
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	sm_fill(self->buf.addr, LEN, SEED);
+	ASSERT_EQ(0, sm_unbind());
+}
+
+FIXTURE_TEARDOWN(forbidden)
+{
+	sm_peer_end(&self->peer);
+	unlinkat(self->root, GROUP, AT_REMOVEDIR);
+	if (self->version == 2)
+		sm_write_at(self->root, "cgroup.subtree_control", "-cpuset");
+	close(self->root);
+	munmap(self->buf.addr, LEN);
+	sm_cleanup();
+}
+
+SM_TEST_F(forbidden, cpuset_wins)
+{
+	unsigned long from = sm_bit(sm_node(0)), to = sm_bit(sm_node(1));
+	long pages = sm_pages(LEN);
+	long long misses;
+
+	/* It shares the memory, also when that is private. */
+	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &self->buf));
+	ASSERT_EQ(0, sm_cgroup_attach(self->root, GROUP, self->peer.pid));
+	ASSERT_EQ(pages, sm_on_node(0, self->buf.addr, LEN, sm_node(0)));
+	ASSERT_EQ(0, sm_migrate(0, from, to));
+	ASSERT_EQ(0, sm_in_memory(self->buf.addr, LEN));
+
+	misses = sm_vmstat("swapmig_refault_miss");
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	EXPECT_EQ(pages, sm_on_node(self->peer.pid, self->buf.addr, LEN,
+				    sm_node(0)));
+	EXPECT_LE(pages, sm_vmstat("swapmig_refault_miss") - misses);
+	EXPECT_EQ(0, sm_bad(self->buf.addr, LEN, SEED));
+}
+
+TEST_HARNESS_MAIN
