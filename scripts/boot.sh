@@ -9,6 +9,7 @@
 #   ADD="file dir"   copy these, with the libraries they need, to /add (the
 #                    working directory of CMD, and in its PATH)
 #   KERNEL=base      the unmodified kernel instead of the patched one
+#   DEBUG=1          a kernel that checks more, and is slower
 #   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all
 #   FAKE=1           nodes emulated by the kernel, not by the machine
 #   APPEND="..."     more words for the kernel's command line
@@ -28,7 +29,7 @@ complaints='WARNING: |BUG: |kernel BUG at|Kernel panic|Oops|general protection f
 'possible (circular|recursive|irq lock)|inconsistent lock state|list_(add|del) corruption|'\
 'refcount_t: |Bad page |bad_page|Bad rss-counter|page dumped because|scheduling while atomic|'\
 'sleeping function called|(KASAN|KCSAN|KFENCE|UBSAN): |unreferenced object|held lock freed|'\
-'unable to handle|Unable to handle|[Cc]all [Tt]race:|stack-protector|Out of memory and no killable'
+'unable to handle|Unable to handle|stack-protector|Out of memory and no killable'
 
 number()
 {
@@ -75,8 +76,8 @@ add_files()
 	done
 	mapfile -d '' files < <(find "$run/add" -type f -print0)
 	closure "$run/overlay" "${files[@]}"
-	/sbin/mkfs.ext4 -q -F -E root_owner=0:0 -d "$run/add" "$run/add.img" \
-		$(($(du -sm --apparent-size "$run/add" | cut -f1) * 5 / 4 + 64))M >/dev/null
+	/sbin/mkfs.ext4 -q -F -i 4096 -E root_owner=0:0 -d "$run/add" "$run/add.img" \
+		$(($(du -sm "$run/add" | cut -f1) * 5 / 4 + 64))M >/dev/null
 }
 
 # The initramfs and what is particular to this boot, one archive after the other.

@@ -5,9 +5,9 @@
 #
 # usage: scripts/kernel.sh linux|base
 #
-# linux is the patched tree, base the unmodified one. ARCH=x86_64 (the
-# default) chooses the machine. The configuration is tinyconfig plus the
-# fragments in scripts/config; each of their symbols must take effect.
+# linux is the patched tree, base the unmodified one. ARCH=x86_64 (the default)
+# chooses the machine, DEBUG=1 adds costly checks. The configuration is tinyconfig
+# plus the fragments in scripts/config; each of their symbols must take effect.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -17,6 +17,7 @@ fragments()
 	local names=(common "$ARCH" checks)
 
 	[ "$name" = base ] || names+=(linux)
+	[ -z "$DEBUG" ] || names+=(debug)
 	printf "$TOP/scripts/config/%s.config\n" "${names[@]}"
 }
 
@@ -53,6 +54,7 @@ configure()
 [ $# = 1 ] || die "usage: scripts/kernel.sh linux|base"
 name=$1
 ARCH=${ARCH:-x86_64}
+DEBUG=${DEBUG:-}
 [ "$name" = linux ] || [ "$name" = base ] ||
 	die "no kernel is called '$name': it is linux (patched) or base"
 [ -e "$TOP/scripts/config/$ARCH.config" ] ||
@@ -61,7 +63,8 @@ ARCH=${ARCH:-x86_64}
 need build
 "$TOP/scripts/tree.sh" "$name" >&2
 tree=$OUT/$name
-dir=$OUT/build/$ARCH-$name
+variant=$name${DEBUG:+-debug}
+dir=$OUT/build/$ARCH-$variant
 image=$dir/arch/x86/boot/bzImage
 mapfile -t configs < <(fragments)
 mkdir -p "$dir"
@@ -72,14 +75,17 @@ export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swa
 
 # Two callers at once take turns.
 exec 9>"$dir/.lock"
-flock 9
+flock -n 9 || {
+	say "waiting for another build of the $ARCH kernel $variant"
+	flock 9
+}
 
 # The change time, unlike the modification time, cannot be set back.
 if [ ! -e "$dir/.built" ] ||
    [ -n "$(find "$tree" "${configs[@]}" -cnewer "$dir/.built" -print -quit)" ]; then
 	touch "$dir/.building"
-	step "configure the $ARCH kernel $name" configure "${configs[@]}"
-	step "build the $ARCH kernel $name" build -j"$JOBS" bzImage
+	step "configure the $ARCH kernel $variant" configure "${configs[@]}"
+	step "build the $ARCH kernel $variant" build -j"$JOBS" bzImage
 	mv "$dir/.building" "$dir/.built"
 fi
 echo "$image"
