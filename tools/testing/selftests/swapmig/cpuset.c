@@ -62,11 +62,24 @@ static int group_attach(struct _test_data_cpuset *self, const char *group)
 	return group_set(self, group, "cgroup.procs", pid);
 }
 
-/* A test that was killed may have left its groups behind. */
-static void remove_groups(struct _test_data_cpuset *self)
+static void remove_groups(int root)
 {
-	unlinkat(self->root, A, AT_REMOVEDIR);
-	unlinkat(self->root, B, AT_REMOVEDIR);
+	unlinkat(root, A, AT_REMOVEDIR);
+	unlinkat(root, B, AT_REMOVEDIR);
+}
+
+/* Undo what a test has done, or one that did not get to its end. */
+static void clear_root(int version)
+{
+	int fd = sm_mount_fd(version == 1 ? "cgroup" : "cgroup2",
+			     version == 1 ? "cpuset" : NULL);
+
+	if (fd < 0)
+		return;
+	remove_groups(fd);
+	if (version == 2)
+		sm_write_at(fd, "cgroup.subtree_control", "-cpuset");
+	close(fd);
 }
 
 /*
@@ -78,19 +91,18 @@ static int cpuset_root(int version)
 	int fd, tries;
 
 	for (tries = 0; tries < 100; tries++) {
-		if (version == 1) {
-			fd = sm_mount_fd("cgroup", "cpuset");
-			if (fd >= 0 || errno != EBUSY)
-				return fd;
-		} else {
-			fd = sm_mount_fd("cgroup2", NULL);
-			if (fd < 0)
-				return fd;
-			if (!sm_write_at(fd, "cgroup.subtree_control",
-					 "+cpuset"))
-				return fd;
-			close(fd);
+		fd = version == 1 ? sm_mount_fd("cgroup", "cpuset") :
+				    sm_mount_fd("cgroup2", NULL);
+		if (fd >= 0 && (version == 1 ||
+				!sm_write_at(fd, "cgroup.subtree_control",
+					     "+cpuset"))) {
+			remove_groups(fd);
+			return fd;
 		}
+		if (fd >= 0)
+			close(fd);
+		else if (errno != EBUSY)
+			return -1;
 		usleep(50000);
 	}
 	return -1;
@@ -122,10 +134,10 @@ FIXTURE_SETUP(cpuset)
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	clear_root(3 - variant->version);
 	self->root = cpuset_root(variant->version);
 	if (self->root < 0)
 		SM_NEED("the cpuset controller is not to be had");
-	remove_groups(self);
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
 	for (int i = 0; i < 2; i++)
 		snprintf(self->node[i], sizeof(self->node[i]), "%d",
@@ -149,10 +161,8 @@ FIXTURE_SETUP(cpuset)
 FIXTURE_TEARDOWN(cpuset)
 {
 	sm_peer_end(&self->peer);
-	remove_groups(self);
-	if (variant->version == 2)
-		sm_write_at(self->root, "cgroup.subtree_control", "-cpuset");
 	close(self->root);
+	clear_root(variant->version);
 	sm_cleanup();
 }
 

@@ -750,12 +750,12 @@ int sm_few_pages_on_cpus(void)
 	return sm_set("/proc/sys/vm/percpu_pagelist_high_fraction", "1000000");
 }
 
-int sm_stay_on_cpu(void)
+int sm_run_on_cpu(int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
+	CPU_SET(cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 

@@ -116,7 +116,7 @@ int sm_no_readahead(void);		/* only what is touched comes back */
  * raise the watermarks. Let them keep few, so that free memory can be compared.
  */
 int sm_few_pages_on_cpus(void);
-int sm_stay_on_cpu(void);		/* whichever it is; children too */
+int sm_run_on_cpu(int cpu);		/* and nowhere else */
 
 /* Write a setting; sm_cleanup() restores the last NR_SETTINGS ones. */
 int sm_set(const char *path, const char *value);
