@@ -156,7 +156,8 @@ tcg)        args+=(-accel "tcg,thread=multi" -cpu max) ;;
 tcg-icount) args+=(-accel "tcg,thread=single" -cpu qemu64 -icount "shift=3,align=off,sleep=off") ;;
 esac
 if [ -n "${FAKE:-}" ]; then
-	append="numa=fake=$NODES $append"
+	# A CPU belongs to several emulated nodes, which workqueues warn about.
+	append="numa=fake=$NODES workqueue.disable_numa $append"
 else
 	nodes_of_machine
 fi
