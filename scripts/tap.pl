@@ -24,6 +24,14 @@ sub result {
 	$total++;
 }
 
+# What has become of a program's tests, or of a suite's.
+sub report {
+	my ($rest) = @_;
+
+	printf STDERR "  %-28s %s%s\n", "$group/$program",
+		join(', ', map { "$count{$_} $_" } grep { $count{$_} } qw(passed failed skipped)), $rest;
+}
+
 # The results of a program must add up with its plan and its exit status.
 sub finish {
 	my ($status, $seconds) = @_;
@@ -42,9 +50,7 @@ sub finish {
 		result('failed', 'all', @output,
 		       sprintf('%d of %s tests have a result; %s', $results, $planned // 'its', $how));
 	}
-	printf STDERR "  %-28s %s%s\n", "$group/$program",
-		join(', ', map { "$count{$_} $_" } grep { $count{$_} } qw(passed failed skipped)),
-		defined $seconds ? ", $seconds s" : '';
+	report(defined $seconds ? ", $seconds s" : '');
 	undef $program;
 }
 
@@ -60,8 +66,9 @@ while (<STDIN>) {
 		finish($1, $2);
 	} elsif (/^    # Subtest: (\S+)/) {
 		$program = $suite = $1;
-		@output = ();
+		@output = %count = ();
 	} elsif (defined $suite && /^(not )?ok \d+ (?:- )?\Q$suite\E/) {
+		report('');
 		($suite, $program) = ();
 	} elsif (defined $suite && /^    (not )?ok \d+ (?:- )?(\S+)(.*)/) {
 		result($1 ? 'failed' : $3 =~ /# SKIP/i ? 'skipped' : 'passed', $2, @output);
