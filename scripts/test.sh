@@ -154,8 +154,11 @@ check series "$TOP/scripts/series.sh" --check-apply
 check lint "$TOP/scripts/lint.sh"
 
 need guest
-"$TOP/scripts/kernel.sh" linux >/dev/null
-"$TOP/scripts/initramfs.sh" >/dev/null
+if ! "$TOP/scripts/kernel.sh" linux >/dev/null || ! "$TOP/scripts/initramfs.sh" >/dev/null; then
+	record failed build <<<"see above"
+	summary
+	exit
+fi
 
 check guest/input guest_input
 check guest/status guest_status
