@@ -16,6 +16,8 @@ help:
 #: Variables, as in make boot CMD="numactl -H":
 #:   KERNEL_SRC=DIR       the base: a Linux 6.1.y tree, which is only read,
 #:   KERNEL_TARBALL=FILE  or an archive of one; else Debian's linux-source-6.1
+#:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
+#:   DEBUG=1              run, test, boot: a kernel that checks its locking
 #:   T=GLOB               test: only the tests with such a name
 #:   CHECK=apply|build    series: apply it with git am and compare with make
 #:                        tree, or compile every step
