@@ -1009,16 +1009,24 @@ int sm_run_on(int node)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Reclaim may look away the first time. */
+/*
+ * Reclaim may look away the first time, and it never sees the few pages that each
+ * CPU keeps off the LRU; it sends on those of the CPU that it runs on.
+ */
 int sm_page_out(void *addr, size_t len)
 {
-	int tries;
+	cpu_set_t cpus;
+	int tries, cpu, ret = 0;
 
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return -1;
 	for (tries = 0; tries < 500; tries++) {
-		if (madvise(addr, len, MADV_PAGEOUT))
-			return -1;
-		if (!sm_present(0, addr, len))
-			return 0;
+		for (cpu = 0; !ret && !sm_run_on_cpu(cpu); cpu++)
+			ret = madvise(addr, len, MADV_PAGEOUT);
+		if (sched_setaffinity(0, sizeof(cpus), &cpus))
+			ret = -1;
+		if (ret || !sm_present(0, addr, len))
+			return ret;
 		usleep(20000);
 	}
 	errno = ETIMEDOUT;
@@ -1092,8 +1100,12 @@ pid_t sm_fill_node(int node)
 	int done[2], ret = -1;
 	pid_t pid;
 
-	/* What the system keeps for itself would not be taken. */
-	if (sm_set("/proc/sys/vm/min_free_kbytes", "4096") ||
+	/*
+	 * What the system keeps for itself would not be taken, nor what it frees
+	 * only after it has been asked for more.
+	 */
+	if (sm_write("/proc/sys/vm/drop_caches", "3") ||
+	    sm_set("/proc/sys/vm/min_free_kbytes", "4096") ||
 	    sm_set("/proc/sys/vm/watermark_scale_factor", "1") ||
 	    pipe(done))
 		return -1;
