@@ -10,34 +10,50 @@
 #include "../internal.h"
 #include "swapmig.h"
 
-/* migrate_pages() expects what it is given to be accounted as isolated. */
-static void account_isolated(struct list_head *folios, int sign)
+static bool is_hugetlb(struct folio *folio)
 {
-	struct folio *folio;
-
-	list_for_each_entry(folio, folios, lru)
-		if (!folio_test_hugetlb(folio))
-			node_stat_mod_folio(folio, NR_ISOLATED_ANON +
-					    folio_is_file_lru(folio),
-					    sign * folio_nr_pages(folio));
+	return folio_test_large(folio) && folio_test_hugetlb(folio);
 }
 
 /*
- * Take the first folio off @from, and all others that leave the same node and are
- * of the same sort.  migrate_pages() gives up when there is no room for one; that
- * must not keep others from going where there is.
+ * Take the folios off @from that leave the same node as the first one and are of the
+ * same sort.  migrate_pages() gives up when there is no room for one; that must not
+ * keep others from going where there is.
  */
 static void take_alike(struct list_head *from, struct list_head *alike)
 {
 	struct folio *first = list_first_entry(from, struct folio, lru);
-	bool hugetlb = folio_test_hugetlb(first);
+	bool hugetlb = is_hugetlb(first);
 	int nid = folio_nid(first);
 	struct folio *folio, *next;
+	LIST_HEAD(others);
 
 	list_for_each_entry_safe(folio, next, from, lru)
-		if (folio_nid(folio) == nid &&
-		    folio_test_hugetlb(folio) == hugetlb)
-			list_move_tail(&folio->lru, alike);
+		if (folio_nid(folio) != nid || is_hugetlb(folio) != hugetlb)
+			list_move_tail(&folio->lru, &others);
+	list_splice_init(from, alike);
+	list_splice(&others, from);
+}
+
+/*
+ * migrate_pages() expects what it is given to be accounted as isolated; @alike is
+ * what take_alike() took.
+ */
+static void account_isolated(struct list_head *alike, int sign)
+{
+	long nr_isolated[2] = { 0 };
+	struct folio *folio;
+	int file;
+
+	if (list_empty(alike) || is_hugetlb(lru_to_folio(alike)))
+		return;
+	list_for_each_entry(folio, alike, lru)
+		nr_isolated[folio_is_file_lru(folio)] += folio_nr_pages(folio);
+	for (file = 0; file < ARRAY_SIZE(nr_isolated); file++)
+		if (nr_isolated[file])
+			mod_node_page_state(folio_pgdat(lru_to_folio(alike)),
+					    NR_ISOLATED_ANON + file,
+					    sign * nr_isolated[file]);
 }
 
 /**
