@@ -8,10 +8,13 @@
  * from there.
  */
 #include <linux/hugetlb.h>
+#include <linux/memcontrol.h>
 #include <linux/mempolicy.h>
+#include <linux/mm_inline.h>
 #include <linux/pagewalk.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
+#include <linux/swap.h>
 #include <linux/swapops.h>
 #include <trace/events/swapmig.h>
 
@@ -35,6 +38,8 @@ struct walk {
 	unsigned int looked;
 	bool may_evict_file;	/* of the VMA being walked */
 	struct folio *done;	/* large, and need not be looked at again */
+	struct lruvec *lruvec;	/* the one whose lock is held */
+	unsigned int isolated;
 };
 
 /* End the walk before @addr if it has lasted long enough. */
@@ -91,11 +96,36 @@ static bool mapped_more(struct folio *folio, int max)
 	return false;
 }
 
+static void walk_unlock_lru(struct walk *w)
+{
+	if (w->lruvec)
+		unlock_page_lruvec_irq(w->lruvec);
+	w->lruvec = NULL;
+}
+
+/*
+ * Take @folio off its LRU, as folio_isolate_lru() does.  The LRU's lock is held from
+ * one folio to the next, as neighbours tend to be on the same, but for no more than
+ * SWAP_CLUSTER_MAX of them: interrupts are disabled.
+ */
+static bool walk_isolate(struct walk *w, struct folio *folio)
+{
+	if (!folio_test_clear_lru(folio))
+		return false;
+	folio_get(folio);
+	w->lruvec = folio_lruvec_relock_irq(folio, w->lruvec);
+	lruvec_del_folio(w->lruvec, folio);
+	if (!(++w->isolated % SWAP_CLUSTER_MAX))
+		walk_unlock_lru(w);
+	return true;
+}
+
 /*
  * Isolate @folio, of which an entry maps @nr pages, or account for why it stays.
  * @max_mapped is how often its pages are mapped if they are the target's alone.
- * The caller holds the page-table lock or a reference.  Returns false, with nothing
- * done, if the chunk has no room for the folio.
+ * The caller holds the page-table lock or a reference, and calls walk_unlock_lru()
+ * before it lets go of it or takes another lock.  Returns false, with nothing done, if
+ * the chunk has no room for the folio.
  */
 static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 		      struct folio *folio, int max_mapped, unsigned int nr)
@@ -119,7 +149,7 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 
 	if (chunk->nr_pages && chunk->nr_pages + nr_pages > SWAPMIG_CHUNK_PAGES)
 		return false;
-	if (folio_isolate_lru(folio)) {
+	if (!walk_isolate(w, folio)) {
 		w->call->nr_busy += nr;
 		return true;
 	}
@@ -169,6 +199,7 @@ static bool walk_take_swap_cache(struct walk *w, struct vm_area_struct *vma,
 	if (!folio)
 		return true;
 	taken = walk_take(w, vma, folio, 0, 1);
+	walk_unlock_lru(w);
 	folio_put(folio);
 	return taken;
 }
@@ -281,6 +312,7 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	ptl = pmd_trans_huge_lock(pmd, vma);
 	if (ptl) {
 		err = walk_huge_pmd(pmd, addr, walk);
+		walk_unlock_lru(w);
 		spin_unlock(ptl);
 		return err;
 	}
@@ -301,6 +333,7 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			if (!non_swap_entry(entry)) {
 				if (!w->call->shared && __swap_count(entry) > 1)
 					continue;
+				walk_unlock_lru(w);
 				walk_aim(w, entry);
 				if (walk_take_swap_cache(w, vma, entry))
 					continue;
@@ -320,6 +353,7 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			break;
 		}
 	}
+	walk_unlock_lru(w);
 	pte_unmap_unlock(mapped_pte, ptl);
 	return err;
 }
