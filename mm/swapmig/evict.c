@@ -10,12 +10,15 @@
  */
 #include <linux/blkdev.h>
 #include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/writeback.h>
 
 #include "../internal.h"
+#include "../swap.h"
 #include "swapmig.h"
 
 /*
@@ -139,6 +142,31 @@ static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios,
 	}
 }
 
+/*
+ * Reclaim unmaps a folio right before it writes it, which takes a TLB flush on all
+ * CPUs for each.  Unmap what is going to be written beforehand, with one flush.
+ * Until then others may write to a folio that has been unlocked, but nobody takes
+ * it off us to read what must not change any more.
+ */
+static void unmap_for_swap(struct list_head *folios)
+{
+	unsigned int noreclaim_flag = memalloc_noreclaim_save();
+	struct folio *folio;
+
+	list_for_each_entry_reverse(folio, folios, lru) {
+		if (folio_test_large(folio) || !folio_mapped(folio) ||
+		    !folio_trylock(folio))
+			continue;
+		if (folio_test_anon(folio) && folio_test_swapbacked(folio) &&
+		    !folio_test_writeback(folio) &&
+		    (folio_test_swapcache(folio) || add_to_swap(folio)))
+			try_to_unmap(folio, TTU_BATCH_FLUSH);
+		folio_unlock(folio);
+	}
+	try_to_unmap_flush();
+	memalloc_noreclaim_restore(noreclaim_flag);
+}
+
 static void evict_round(struct swapmig_call *call, struct list_head *folios)
 {
 	struct reclaim_state rs = { .refault_map = &call->map };
@@ -152,6 +180,7 @@ static void evict_round(struct swapmig_call *call, struct list_head *folios)
 
 	blk_start_plug(&plug);
 	current->reclaim_state = &rs;
+	unmap_for_swap(folios);
 	nr_freed = reclaim_isolated_folios(folios);
 	current->reclaim_state = NULL;
 	blk_finish_plug(&plug);
