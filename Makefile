@@ -7,6 +7,7 @@ help:
 
 #: make run      the demonstration: move a running program through swap
 #: make test     all tests; ends with "N passed, N failed, N skipped"
+#: make bench    measure it beside the unmodified kernel and a later one
 #: make boot     a shell in the patched guest
 #: make tree     the patched kernel tree, in out/linux
 #: make series   the mail series, in out/series
@@ -19,6 +20,7 @@ help:
 #:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
 #:   DEBUG=1              run, test, boot: a kernel that checks its locking
 #:   T=GLOB               test: only the tests with such a name
+#:   C=GLOB RUNS=N        bench: only the cases with such a name; so many times each
 #:   CHECK=apply|build    series: apply it with git am and compare with make
 #:                        tree, or compile every step
 #:   CMD="COMMAND"        boot: run this instead, exit with its status
@@ -38,7 +40,7 @@ override CMD := $(value CMD)
 export CMD
 endif
 
-run test boot series lint:
+run test bench boot series lint:
 	@scripts/$@.sh
 
 tree:
@@ -47,4 +49,4 @@ tree:
 clean:
 	rm -rf out
 
-.PHONY: help run test boot tree series lint clean
+.PHONY: help run test bench boot tree series lint clean

@@ -9,12 +9,14 @@
 #   ADD="file dir"   copy these, with the libraries they need, to /add (the
 #                    working directory of CMD, and in its PATH)
 #   KERNEL=base      the unmodified kernel instead of the patched one
-#   DEBUG=1          a kernel that checks more, and is slower
+#   DEBUG=1, BENCH=1 a kernel that checks more, and is slower, or one that is to
+#                    be measured
 #   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all
 #   FAKE=1           nodes emulated by the kernel, not by the machine
 #   APPEND="..."     more words for the kernel's command line
 #   TIMEOUT=600      seconds after which the guest is ended (0: never)
 #   ICOUNT=1         one CPU with guest time = instructions * 8 ns
+#   DISK_BPS=N       the disks take so many bytes a second and no more
 #   ACCEL=kvm        instead of tcg
 #
 # The exit status is that of CMD; 124 if the time limit ended it; 125 if the
@@ -52,7 +54,10 @@ nodes_of_machine()
 	done
 }
 
-disk() { args+=(-drive "if=virtio,format=raw,cache=unsafe,file=$run/$1"); }
+disk()
+{
+	args+=(-drive "if=virtio,format=raw,cache=unsafe,file=$run/$1${DISK_BPS:+,throttling.bps-total=$DISK_BPS}")
+}
 
 # A port of the guest that writes to (and may read from) a character device.
 port()

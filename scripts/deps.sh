@@ -12,11 +12,13 @@
 declare -A group=(
 	[tree]='git:git patch:patch perl:perl xz-utils:xz'
 	[debian-source]='linux-source-6.1:/usr/src/linux-source-6.1.tar.xz'
+	[peer-source]='linux-source-6.12:/usr/src/linux-source-6.12.tar.xz'
 	[build]='gcc:gcc libc6-dev:/usr/include/stdio.h make:make flex:flex bison:bison bc:bc
 		 libelf-dev:/usr/include/libelf.h ccache:ccache rsync:rsync'
 	[i386]='gcc-multilib:/usr/include/asm'
 	[guest]='qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio
 		 numactl:numactl libnuma-dev:/usr/include/numa.h e2fsprogs:/sbin/mkfs.ext4'
+	[bench]='gnuplot-nox:gnuplot'
 	[lint]='sparse:sparse shellcheck:shellcheck python3-docutils:/usr/bin/rst2html'
 )
 

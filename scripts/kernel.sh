@@ -3,10 +3,11 @@
 #
 # Build the guest's kernel and print the path of its image.
 #
-# usage: scripts/kernel.sh linux|base
+# usage: scripts/kernel.sh linux|base|peer
 #
-# linux is the patched tree, base the unmodified one. ARCH=x86_64 (the default)
-# chooses the machine, DEBUG=1 adds costly checks. The configuration is tinyconfig
+# linux is the patched tree, base the unmodified one, peer a later unmodified one.
+# ARCH=x86_64 (the default) chooses the machine, DEBUG=1 adds costly checks, BENCH=1
+# leaves out all checks, to be measured. The configuration is tinyconfig
 # plus the fragments in scripts/config; each of their symbols must take effect.
 
 . "$(dirname "$0")/lib.sh"
@@ -14,9 +15,15 @@
 # The fragments that make up this kernel, the later ones winning.
 fragments()
 {
-	local names=(common "$ARCH" checks)
+	local names=(common "$ARCH")
 
-	[ "$name" = base ] || names+=(linux)
+	if [ "$BENCH" ]; then
+		names+=(bench)
+	else
+		names+=(checks)
+		[ "$name" != linux ] || names+=(linux)
+	fi
+	[ "$name" != peer ] || names+=(peer)
 	[ -z "$DEBUG" ] || names+=(debug)
 	printf "$TOP/scripts/config/%s.config\n" "${names[@]}"
 }
@@ -24,7 +31,7 @@ fragments()
 build() { make -C "$tree" O="$dir" ARCH="$ARCH" CC="ccache gcc" "$@"; }
 
 # A symbol that is misspelt, or whose dependencies are not met, is dropped by
-# Kconfig without a word.
+# Kconfig without a word. The last fragment that names one decides.
 check_config()
 {
 	local line symbol
@@ -40,7 +47,8 @@ check_config()
 			! grep -q "^$symbol=" "$dir/.config" ||
 				die "scripts/config: $symbol could not be turned off in $tree" ;;
 		esac
-	done < <(cat "$@")
+	done < <(tac "$@" | awk '{ symbol = /^CONFIG_/ ? substr($0, 1, index($0, "=") - 1) : $2 }
+				 !known[symbol]++')
 }
 
 configure()
@@ -51,19 +59,19 @@ configure()
 	check_config "$@"
 }
 
-[ $# = 1 ] || die "usage: scripts/kernel.sh linux|base"
+[ $# = 1 ] || die "usage: scripts/kernel.sh linux|base|peer"
 name=$1
 ARCH=${ARCH:-x86_64}
-DEBUG=${DEBUG:-}
-[ "$name" = linux ] || [ "$name" = base ] ||
-	die "no kernel is called '$name': it is linux (patched) or base"
+DEBUG=${DEBUG:-} BENCH=${BENCH:-}
+[[ $name =~ ^(linux|base|peer)$ ]] ||
+	die "no kernel is called '$name': it is linux (patched), base or peer"
 [ -e "$TOP/scripts/config/$ARCH.config" ] ||
 	die "no kernel configuration for ARCH=$ARCH: $(cd "$TOP/scripts/config" && echo *_*.config)"
 
 need build
 "$TOP/scripts/tree.sh" "$name" >&2
 tree=$OUT/$name
-variant=$name${DEBUG:+-debug}
+variant=$name${DEBUG:+-debug}${BENCH:+-bench}
 dir=$OUT/build/$ARCH-$variant
 image=$dir/arch/x86/boot/bzImage
 mapfile -t configs < <(fragments)

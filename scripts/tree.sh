@@ -4,6 +4,7 @@
 # Kernel trees:
 #	tree.sh base		out/base, the pristine tree
 #	tree.sh linux		out/linux, the patched tree
+#	tree.sh peer		out/peer, a later kernel, pristine, to measure against
 #	tree.sh step NN DIR	DIR, the tree as of series step NN
 #	tree.sh stage NN DIR	DIR, only the files that step NN and those before it touch
 #	tree.sh index		what each step touches: "NN path-in-this-repository"
@@ -97,6 +98,20 @@ make_base()
 	mv "$new.stamp.id" "$stamp"
 	rm "$new.stamp"
 	say "out/base is Linux $(tree_version "$OUT/base")"
+}
+
+# Debian's latest kernel for this release: the best migrate_pages(2) to be had today.
+make_peer()
+{
+	local archive=/usr/src/linux-source-6.12.tar.xz stamp=$OUT/peer.stamp id
+
+	need tree peer-source
+	id=$(stat -L -c 'archive %n %s %Y' "$archive")
+	[ ! -e "$stamp" ] || [ "$(<"$stamp")" != "$id" ] || return 0
+	rm -rf "$OUT/peer" "$stamp"
+	step "unpack ${archive##*/}" unpack "$archive" "$OUT/peer"
+	echo "$id" >"$stamp"
+	say "out/peer is Linux $(tree_version "$OUT/peer")"
 }
 
 # ---- what the steps touch ----
@@ -309,11 +324,11 @@ make_tree()
 		say "$(short "$tree") is Linux $version with our $(tail -n +2 "$tree.stamp" | wc -l) files, $changed of them changed"
 }
 
-usage() { sed -n '5,9s/^#\t\(tree.sh\)/scripts\/\1/p' "$0" >&2; exit 1; }
+usage() { sed -n '5,10s/^#\t\(tree.sh\)/scripts\/\1/p' "$0" >&2; exit 1; }
 
 mkdir -p "$OUT"
 case ${1-}/$# in
-base/1 | linux/1 | step/3 | stage/3) ;;
+base/1 | linux/1 | peer/1 | step/3 | stage/3) ;;
 index/1) index; exit ;;
 *) usage ;;
 esac
@@ -321,6 +336,10 @@ esac
 # One at a time: tests and builds may ask for the same tree at once.
 exec 9>"$OUT/.tree.lock"
 flock 9
+if [ "$1" = peer ]; then
+	make_peer
+	exit
+fi
 make_base
 version=$(tree_version "$OUT/base")
 case $1 in

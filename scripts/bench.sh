@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The measurements: ours beside the base and beside a later kernel.
+#
+# usage: scripts/bench.sh
+#
+#   C=GLOB     only the cases with such a name (direct_16M, "stall_*")
+#   RUNS=3     how often a case is repeated
+#
+# Three kernels with the same configuration: linux, the patched one; base, the
+# unmodified one; peer, the latest one of Debian for this release. They run
+# scripts/guest/bench.c, mostly where guest time counts instructions. The medians go
+# to out/bench/results.tsv and into plots beside it. Exit status 1 if a figure falls
+# short of what is promised; it is told which.
+
+. "$(dirname "$0")/lib.sh"
+
+C=${C:-*} RUNS=${RUNS:-3}
+bench=$OUT/bench
+runs=$bench/runs.tsv
+kernels=(base peer linux)
+
+# copy_page() as it is in the kernel image, with what it jumps to.
+cut_copy_page()
+{
+	local vmlinux=$1 from to section address offset
+
+	from=$(nm "$vmlinux" | awk '$3 == "copy_page" { print $1 }')
+	to=$(nm -n "$vmlinux" | awk '$3 == "copy_page_regs" { found = 1; next } found == 1 { print $1; found = 2 }')
+	section=$(readelf -SW "$vmlinux" | sed 's/^ *\[ *[0-9]*\]//' | awk '$1 == ".text" { print "0x" $3, "0x" $4 }')
+	[[ $from && $to && $section ]] || die "$(short "$vmlinux") has no copy_page()"
+	read -r address offset <<<"$section"
+	dd if="$vmlinux" of="$bench/copy_page" iflag=skip_bytes,count_bytes status=none \
+		skip=$((0x$from - address + offset)) count=$((0x$to - 0x$from))
+}
+
+# cases MACHINE: those that C picks
+cases()
+{
+	local name machine
+
+	"$bench/bench" list | while read -r name machine; do
+		# shellcheck disable=SC2053	# a glob
+		[ "$machine" != "$1" ] || [[ $name != $C ]] || printf '%s ' "$name"
+	done
+}
+
+# measure MACHINE KERNEL [VARIABLE=VALUE...]: a guest runs these cases RUNS times
+measure()
+{
+	local machine=$1 kernel=$2 since=$SECONDS names log
+	shift 2
+
+	names=$(cases "$machine")
+	[ "$names" ] || return 0
+	log=$OUT/log/bench-$machine-$kernel.log
+	# shellcheck disable=SC2016	# the guest's dollar signs
+	if ! env "$@" BENCH=1 KERNEL="$kernel" BOOT_NAME="bench-$machine-$kernel" MEM=2048 NODES=2 TIMEOUT=1500 \
+		ADD="$bench/bench $bench/copy_page" NAMES="$names" \
+		CMD="for run in $(seq -s ' ' "$RUNS"); do
+			for name in $names; do ./bench \$name || exit; done
+		done" "$TOP/scripts/boot.sh" </dev/null >"$log" 2>"$log.err"; then
+		say "error: the $machine guest of the $kernel kernel failed after: $(tail -n 1 "$log")"
+		sed 's/^/    /' "$log.err" | tail -n 30 >&2
+		say "    whole log: $(short "$log")"
+		return 1
+	fi
+	awk -v kernel="$kernel" -v OFS='\t' '{ print $1, kernel, $2, $3, $4 }' "$log" >>"$runs"
+	say "  $kernel, $machine: $(wc -w <<<"$names") cases, $RUNS times, $((SECONDS - since)) s"
+}
+
+[[ $RUNS =~ ^[1-9][0-9]*$ ]] || die "RUNS=$RUNS is not a number from 1 on"
+need build guest bench
+for kernel in "${kernels[@]}"; do
+	BENCH=1 "$TOP/scripts/kernel.sh" "$kernel" >/dev/null
+done
+BENCH='' "$TOP/scripts/initramfs.sh" >/dev/null
+
+mkdir -p "$bench" "$OUT/log"
+selftests=$TOP/tools/testing/selftests/swapmig
+gcc -O2 -Wall -Werror -D_GNU_SOURCE -pthread -I"$selftests" -o "$bench/bench" \
+	"$TOP/scripts/guest/bench.c" "$selftests/util.c"
+cut_copy_page "$OUT/build/x86_64-base-bench/vmlinux"
+[ "$(cases icount)$(cases smp)$(cases disk)" ] ||
+	die "no case is called $C; there are: $("$bench/bench" list | cut -d' ' -f1 | tr '\n' ' ')"
+: >"$runs"
+
+say "measure ($RUNS runs of each case, kernels: ${kernels[*]}) ..."
+# The two figures that need real CPUs have them for themselves; a guest that counts
+# instructions does not mind company.
+pids=()
+for kernel in "${kernels[@]}"; do
+	measure icount "$kernel" ICOUNT=1 &
+	pids+=($!)
+done
+rc=0
+for pid in "${pids[@]}"; do
+	wait "$pid" || rc=1
+done
+for kernel in "${kernels[@]}"; do
+	measure smp "$kernel" || rc=1
+done
+# A disk that is slower than the emulated CPU, as disks are.
+measure disk linux DISK_BPS=$((24 << 20)) || rc=1
+[ $rc = 0 ] || exit 1
+
+"$TOP/scripts/bench.pl" "$runs" "$bench/results.tsv" "$C" || rc=$?
+for plot in "$TOP"/scripts/plot/*.gp; do
+	name=$(basename "$plot" .gp)
+	! gnuplot -e "results='$bench/results.tsv'; outfile='$bench/$name.svg'" "$plot" || say "plot: out/bench/$name.svg"
+done
+exit $rc
