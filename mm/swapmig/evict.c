@@ -68,6 +68,37 @@ static void put_aside_uncarriable(struct list_head *folios,
 }
 
 /*
+ * Reclaim unmaps a page before it finds that it cannot free it, as somebody has
+ * a reference, and the target gets it back from the swap cache.  Where swap entries
+ * cannot say that a page is exclusive to its process, as on i386 and ia64, the next
+ * write then goes to a copy, and a reader of the page, say a pipe that it was
+ * spliced to, waits for it in vain.  There, leave such pages alone.
+ */
+#ifdef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
+static void put_aside_referenced(struct list_head *folios,
+				 struct list_head *left)
+{
+}
+#else
+static void put_aside_referenced(struct list_head *folios,
+				 struct list_head *left)
+{
+	struct folio *folio, *next;
+
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		/* ours, its page tables', and the swap cache's for each page */
+		long refs = 1 + folio_mapcount(folio);
+
+		if (folio_test_swapcache(folio))
+			refs += folio_nr_pages(folio);
+		if (folio_test_anon(folio) && folio_mapped(folio) &&
+		    folio_ref_count(folio) > refs)
+			list_move(&folio->lru, left);
+	}
+}
+#endif
+
+/*
  * Reclaim leaves dirty file folios to the flusher threads.  Start to write those
  * on the list, neighbours in one go.
  *
@@ -175,6 +206,7 @@ static void evict_round(struct swapmig_call *call, struct list_head *folios)
 	LIST_HEAD(later);
 
 	free_abandoned(folios);
+	put_aside_referenced(folios, &call->left);
 	write_dirty_files(folios);
 	aim_swap_cache(call, folios, &later);
 
