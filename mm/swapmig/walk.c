@@ -79,7 +79,8 @@ static int walk_vma(unsigned long start, unsigned long end,
 	if (err)
 		return err;
 	w->looked++;
-	if (!vma_migratable(vma))
+	/* Huge pages that this machine cannot move are left behind: count them. */
+	if (!vma_migratable(vma) && !is_vm_hugetlb_page(vma))
 		return 1;
 	w->may_evict_file = may_evict_file(vma);
 	return 0;
