@@ -461,6 +461,24 @@ long sm_smaps(const void *addr, const char *key)
 	return kb;
 }
 
+bool sm_moves_huge(void *addr, int node, int there)
+{
+	long huge = sm_smaps(addr, "AnonHugePages");
+	bool moves = true;
+	int status;
+
+	if (syscall(SYS_move_pages, 0, 1UL, &addr, &there, &status,
+		    MPOL_MF_MOVE) ||
+	    sm_on_node(0, addr, sm_page, there) != 1 ||
+	    sm_smaps(addr, "AnonHugePages") != huge)
+		moves = false;
+	/* What was split went there in pieces. */
+	for (size_t i = 0; i < SM_HUGE; i += sm_page, addr += sm_page)
+		syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status,
+			MPOL_MF_MOVE);
+	return moves;
+}
+
 /* Contents */
 
 void *sm_map_fd(int fd, size_t len, int prot, int flags)

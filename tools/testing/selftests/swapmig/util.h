@@ -69,6 +69,12 @@ int sm_unbind(void);
 int sm_mbind(void *addr, size_t len, int mode, unsigned long nodes);
 int sm_policy(void *addr, int *mode, unsigned long *nodes);
 
+/*
+ * Can this kernel move a huge page at all, and in one piece?  move_pages(2), which
+ * is asked, does so with the one at @addr, from @node to the node @there and back.
+ */
+bool sm_moves_huge(void *addr, int node, int there);
+
 /* Where pages are, in base pages. */
 long sm_on_node(pid_t pid, const void *addr, size_t len, int node);
 long sm_present(pid_t pid, const void *addr, size_t len);
