@@ -199,4 +199,57 @@ TEST_F(arguments, thread_id)
 	EXPECT_LE(0, result[2]);
 }
 
+#ifdef __x86_64__
+/* The system calls of 32-bit programs, which a 64-bit one can make as well. */
+static long call_ia32(int nr, int pid, unsigned int maxnode, const void *from,
+		      const void *to)
+{
+	long ret;
+
+	asm volatile("int $0x80" : "=a" (ret)
+		     : "a" (nr), "b" (pid), "c" (maxnode), "d" (from), "S" (to)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
+#define IA32_GETPID		20
+#define IA32_MIGRATE_PAGES	294
+
+static const char *lacks_ia32(void)
+{
+	pid_t pid = sm_fork();
+
+	if (!pid)
+		_exit(call_ia32(IA32_GETPID, 0, 0, NULL, NULL) != getpid());
+	return sm_reap(pid) ? "kernel without 32-bit system calls" : NULL;
+}
+
+TEST_F(arguments, pointers_above_4_gib)
+{
+	int prot = PROT_READ | PROT_WRITE;
+	uint32_t *low, *high;
+
+	SM_NEED(lacks_ia32());
+	low = sm_map_fd(-1, sm_page, prot,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT);
+	ASSERT_TRUE(!!low);
+	high = mmap((char *)low + (1UL << 32), sm_page, prot,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_NE(MAP_FAILED, high);
+
+	/* A word has 32 bits: the next one is rubbish that is not looked at. */
+	low[0] = self->from;
+	low[1] = -1;
+	low[2] = self->to;
+	low[3] = -1;
+	EXPECT_LE(0, call_ia32(IA32_MIGRATE_PAGES, 0, 33, low, low + 2));
+
+	/* Only the lower half of a pointer arrives, and there is nothing there. */
+	memcpy(high, low, 4 * sizeof(*low));
+	ASSERT_EQ(0, mprotect(low, sm_page, PROT_NONE));
+	EXPECT_EQ(-EFAULT, call_ia32(IA32_MIGRATE_PAGES, 0, 33, high, high + 2));
+	EXPECT_EQ(-EFAULT, call_ia32(IA32_MIGRATE_PAGES, 0, 33, NULL, high + 2));
+}
+#endif
+
 TEST_HARNESS_MAIN
