@@ -11,6 +11,8 @@
 #   KERNEL=base      the unmodified kernel instead of the patched one
 #   DEBUG=1, BENCH=1 a kernel that checks more, and is slower, or one that is to
 #                    be measured
+#   ARCH=i386        a 32-bit kernel, and 32-bit programs in the guest
+#   PROGRAMS=i386    32-bit programs, even on the x86_64 kernel
 #   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all
 #   FAKE=1           nodes emulated by the kernel, not by the machine
 #   APPEND="..."     more words for the kernel's command line
@@ -100,7 +102,10 @@ finish()
 }
 
 KERNEL=${KERNEL:-linux} ARCH=${ARCH:-x86_64} ACCEL=${ACCEL:-tcg} ADD=${ADD:-} APPEND=${APPEND:-}
-export ARCH
+PROGRAMS=${PROGRAMS:-$ARCH}
+export ARCH PROGRAMS
+# A 32-bit kernel does not read the machine's nodes.
+[ "$ARCH" != i386 ] || FAKE=1
 if [ -n "${ICOUNT:-}" ]; then
 	CPUS=${CPUS:-1} NODES=${NODES:-2} MEM=${MEM:-1024}
 	if [ "$CPUS" != 1 ] || [ "$ACCEL" != tcg ]; then
@@ -125,9 +130,17 @@ else
 	[ "$ACCEL" = tcg ] || die "ACCEL=$ACCEL: it is tcg or kvm"
 fi
 
+case $ARCH-$PROGRAMS in
+ia64-*) die "ARCH=ia64: nothing emulates such a machine; make test ARCH=ia64 links its kernel" ;;
+i386-x86_64) die "PROGRAMS=x86_64: a 32-bit kernel cannot run them" ;;
+*-i386 | x86_64-x86_64) ;;
+x86_64-*) die "PROGRAMS=$PROGRAMS: they are for x86_64 or i386" ;;
+esac
 need guest
 image=$("$TOP/scripts/kernel.sh" "$KERNEL")
 initramfs=$("$TOP/scripts/initramfs.sh")
+has=${initramfs%/*}/root
+[ "$PROGRAMS" = x86_64 ] || packages=$("$TOP/scripts/packages.sh" "$PROGRAMS")
 
 # Guests that run at the same time write different consoles.
 mkdir -p "$OUT/log"

@@ -15,7 +15,10 @@ declare -A group=(
 	[peer-source]='linux-source-6.12:/usr/src/linux-source-6.12.tar.xz'
 	[build]='gcc:gcc libc6-dev:/usr/include/stdio.h make:make flex:flex bison:bison bc:bc
 		 libelf-dev:/usr/include/libelf.h ccache:ccache rsync:rsync'
-	[i386]='gcc-multilib:/usr/include/asm'
+	[i386]='gcc-multilib:/usr/include/asm libc6-dev-i386:/usr/lib32/crt1.o'
+	[ia64]='gcc-12-source:/usr/src/gcc-12 g++:g++ binutils-ia64-linux-gnu:ia64-linux-gnu-ld
+		 libgmp-dev:/usr/include/gmpxx.h libmpfr-dev:/usr/include/mpfr.h
+		 libmpc-dev:/usr/include/mpc.h zlib1g-dev:/usr/include/zlib.h'
 	[guest]='qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio
 		 numactl:numactl libnuma-dev:/usr/include/numa.h e2fsprogs:/sbin/mkfs.ext4'
 	[bench]='gnuplot-nox:gnuplot'

@@ -6,14 +6,13 @@
 # usage: scripts/initramfs.sh
 #
 # BusyBox, Debian's migratepages, numactl and numastat, the selftests, and our
-# init. The archive is made again only when one of its files has changed.
+# init. PROGRAMS=x86_64 or i386 says what machine they are for; it is that of the
+# kernel, ARCH, if not told. The archive is made again only when one of its files
+# has changed.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest/closure.sh"
 
-selftests=$OUT/build/selftests
-root=$OUT/guest/root
-archive=$OUT/guest/initramfs.cpio
 tools=(/usr/bin/migratepages /usr/bin/numactl /usr/bin/numastat)
 
 # The kernel tree's own rules build and install the selftests.
@@ -21,7 +20,8 @@ build_selftests()
 {
 	rm -rf "$selftests/install"
 	make -C "$OUT/linux/tools/testing/selftests" O="$selftests" TARGETS=swapmig \
-		FORCE_TARGETS=1 KSFT_INSTALL_PATH="$selftests/install" install
+		ARCH="$arch" "${compiler[@]}" FORCE_TARGETS=1 \
+		KSFT_INSTALL_PATH="$selftests/install" install
 }
 
 populate()
@@ -29,8 +29,9 @@ populate()
 	local applet
 
 	rm -rf "$root"
-	install -D -t "$root/usr/bin" "${tools[@]}"
-	install -D /bin/busybox "$root/bin/busybox"
+	install -D -t "$root/usr/bin" "${tools[@]/#/$packages}"
+	install -D "$packages/bin/busybox" "$root/bin/busybox"
+	# asked of our own, which has the same: this machine need not run the other
 	while read -r applet; do
 		mkdir -p "$root/$(dirname "$applet")"
 		[ -e "$root/$applet" ] || ln -s /bin/busybox "$root/$applet"
@@ -45,28 +46,43 @@ populate()
 		mkdir -p "$root/usr/libexec/kselftest"
 		cp -r "$selftests"/install/{swapmig,kselftest-list.txt} "$root/usr/libexec/kselftest/"
 	fi
-	closure "$root" "${tools[@]}" "$root"/usr/libexec/kselftest/swapmig/*
+	closure "$root" "${tools[@]/#/$packages}" "$root"/usr/libexec/kselftest/swapmig/*
 	(cd "$root" && find . | sort | cpio -o -H newc -R 0:0) >"$archive.new"
 	mv "$archive.new" "$archive"
 }
 
-need guest
+arch=${PROGRAMS:-${ARCH:-x86_64}}
+case $arch in
+x86_64)
+	need guest
+	compiler=() ;;
+i386)
+	need guest i386
+	packages=$("$TOP/scripts/packages.sh" i386)
+	compiler=(CC='gcc -m32') ;;
+*) die "PROGRAMS=$arch: they are for x86_64 or i386" ;;
+esac
+root=$OUT/guest/$arch/root
+archive=$OUT/guest/$arch/initramfs.cpio
+selftests=$OUT/build/selftests-$arch
+
 "$TOP/scripts/tree.sh" linux >&2
-mkdir -p "$OUT/guest" "$selftests"
-exec 9>"$OUT/guest/.lock"
+mkdir -p "$OUT/guest/$arch" "$selftests"
+exec 9>"$OUT/guest/$arch/.lock"
 flock 9
 
 sources=$OUT/linux/tools/testing/selftests/swapmig
 if [ -d "$sources" ] && { [ ! -e "$selftests/.built" ] ||
    [ -n "$(find "$sources" -cnewer "$selftests/.built" -print -quit)" ]; }; then
 	touch "$selftests/.building"
-	step "build the selftests" build_selftests
+	step "build the selftests for $arch" build_selftests
 	mv "$selftests/.building" "$selftests/.built"
 fi
 
-inputs=("$0" "$TOP"/scripts/guest/{init,shell,selftests,closure.sh} /bin/busybox "${tools[@]}")
+inputs=("$0" "$TOP"/scripts/guest/{init,shell,selftests,closure.sh}
+	"$packages/bin/busybox" "${tools[@]/#/$packages}")
 [ ! -d "$selftests/install" ] || inputs+=("$selftests/install")
 if [ ! -e "$archive" ] || [ -n "$(find "${inputs[@]}" -cnewer "$archive" -print -quit)" ]; then
-	step "make the guest's root file system" populate
+	step "make the root file system of $arch" populate
 fi
 echo "$archive"

@@ -167,8 +167,13 @@ if ! [[ $TOUCH =~ ^[0-9]+$ ]] || [ "$TOUCH" -gt 100 ]; then
 	die "TOUCH=$TOUCH is not a percentage"
 fi
 need build
+flags=()
+if [ "${PROGRAMS:-${ARCH:-x86_64}}" = i386 ]; then
+	need i386
+	flags=(-m32)
+fi
 mkdir -p "$OUT/guest"
-gcc -O2 -Wall -Werror -o "$OUT/guest/worker" "$TOP/scripts/guest/worker.c"
+gcc "${flags[@]}" -O2 -Wall -Werror -o "$OUT/guest/worker" "$TOP/scripts/guest/worker.c"
 gather < <(boot)
 [ ${#paths[@]} = 0 ] || show
 verdict

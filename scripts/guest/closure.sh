@@ -2,12 +2,15 @@
 # shellcheck shell=bash
 #
 # closure ROOT FILE...: give the tree ROOT what the programs FILE need in order
-# to run: shared libraries (by ldd), and the interpreters of scripts with
-# theirs, each at the path it has here.
+# to run: shared libraries, and the interpreters of scripts with theirs, each at
+# the path it has on this machine or, when $packages names the root directory of
+# Debian's packages for another one, there. What the tree $has has is left out.
+
+packages='' has=''
 
 closure()
 {
-	local root=$1 file magic lib interpreter
+	local root=$1 file magic list lib interpreter
 	shift
 
 	for file in "$@"; do
@@ -15,15 +18,21 @@ closure()
 		magic=$(head -c 4 "$file" | tr -d '\0')
 		case $magic in
 		$'\x7fELF')
-			while read -r lib; do
-				[ -e "$root$lib" ] || install -D "$lib" "$root$lib"
-			done < <(libraries "$file") ;;
+			# an assignment, so that an error ends us
+			list=$(${packages:+packaged_}libraries "$file" "$@")
+			for lib in $list; do
+				if [ -e "$root$lib" ] || [ -e "${has:-$root}$lib" ]; then
+					continue
+				fi
+				install -D "$packages$lib" "$root$lib"
+				[ -z "$packages" ] || closure "$root" "$packages$lib"
+			done ;;
 		'#!'*)
 			read -r interpreter _ < <(head -n 1 "$file" | tr -d '\0' | sed 's/^#! *//')
-			[ -e "$root$interpreter" ] || [ -e "$OUT/guest/root$interpreter" ] ||
-				[ ! -x "$interpreter" ] || {
-				install -D "$interpreter" "$root$interpreter"
-				closure "$root" "$interpreter"
+			[ -e "$root$interpreter" ] || [ -e "${has:-$root}$interpreter" ] ||
+				[ ! -x "$packages$interpreter" ] || {
+				install -D "$packages$interpreter" "$root$interpreter"
+				closure "$root" "$packages$interpreter"
 			} ;;
 		esac
 	done
@@ -39,4 +48,29 @@ libraries()
 	missing=$(awk '/=> not found/ { printf "%s ", $1 }' <<<"$list")
 	[ -z "$missing" ] || die "$1 needs ${missing}which is not on this machine"
 	awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' <<<"$list"
+}
+
+# The machine that a program is for, in readelf's words.
+machine_of() { readelf -h "$1" 2>/dev/null | sed -n 's/^ *Machine: *//p'; }
+
+# packaged_libraries FILE BROUGHT...: the same from $packages, for a machine that
+# ldd knows nothing of: the interpreter and the libraries that FILE itself names,
+# but those that are among the files BROUGHT.
+packaged_libraries()
+{
+	local file=$1 name path
+	shift
+
+	if [ "$(machine_of "$file")" != "$(machine_of "$packages/bin/busybox")" ]; then
+		say "warning: $file is for the machine $(machine_of "$file"), the guest cannot run it"
+		return
+	fi
+	for name in $(readelf -ld "$file" |
+		sed -n 's/.*program interpreter: \(.*\)\]/\1/p; s/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+		for path in "$packages$name" "$packages"{,/usr}/lib/*-linux-gnu/"$name"; do
+			[ ! -e "$path" ] || { echo "${path#"$packages"}"; continue 2; }
+		done
+		[[ "$* " == *"/$name "* ]] ||
+			die "$file needs $name, which is not in Debian's packages in $(short "$packages")"
+	done
 }
