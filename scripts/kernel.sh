@@ -6,9 +6,10 @@
 # usage: scripts/kernel.sh linux|base|peer
 #
 # linux is the patched tree, base the unmodified one, peer a later unmodified one.
-# ARCH=x86_64 (the default) chooses the machine, DEBUG=1 adds costly checks, BENCH=1
-# leaves out all checks, to be measured. The configuration is tinyconfig
-# plus the fragments in scripts/config; each of their symbols must take effect.
+# ARCH=x86_64 (the default), i386 or ia64 chooses the machine; the kernel for ia64 has
+# no guest to boot in: it is linked only. DEBUG=1 adds costly checks, BENCH=1 leaves
+# out all checks, to be measured. The configuration is tinyconfig plus the fragments in
+# scripts/config; each of their symbols must take effect.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -17,18 +18,23 @@ fragments()
 {
 	local names=(common "$ARCH")
 
-	if [ "$BENCH" ]; then
+	if [ "$ARCH" = ia64 ]; then
+		names=(ia64)
+	elif [ "$BENCH" ]; then
 		names+=(bench)
 	else
 		names+=(checks)
-		[ "$name" != linux ] || names+=(linux)
 	fi
+	[ "$name" != linux ] || [ "$BENCH" ] || names+=(linux)
 	[ "$name" != peer ] || names+=(peer)
 	[ -z "$DEBUG" ] || names+=(debug)
 	printf "$TOP/scripts/config/%s.config\n" "${names[@]}"
 }
 
-build() { make -C "$tree" O="$dir" ARCH="$ARCH" CC="ccache gcc" "$@"; }
+build()
+{
+	make -C "$tree" O="$dir" ARCH="$ARCH" CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" "$@"
+}
 
 # A symbol that is misspelt, or whose dependencies are not met, is dropped by
 # Kconfig without a word. The last fragment that names one decides.
@@ -53,7 +59,7 @@ check_config()
 
 configure()
 {
-	build tinyconfig
+	build "$start"
 	cat "$@" >>"$dir/.config"
 	build olddefconfig
 	check_config "$@"
@@ -65,15 +71,20 @@ ARCH=${ARCH:-x86_64}
 DEBUG=${DEBUG:-} BENCH=${BENCH:-}
 [[ $name =~ ^(linux|base|peer)$ ]] ||
 	die "no kernel is called '$name': it is linux (patched), base or peer"
-[ -e "$TOP/scripts/config/$ARCH.config" ] ||
-	die "no kernel configuration for ARCH=$ARCH: $(cd "$TOP/scripts/config" && echo *_*.config)"
+[[ $ARCH =~ ^(x86_64|i386|ia64)$ ]] ||
+	die "no kernel configuration for ARCH=$ARCH: it is x86_64, i386 or ia64"
 
 need build
 "$TOP/scripts/tree.sh" "$name" >&2
 tree=$OUT/$name
 variant=$name${DEBUG:+-debug}${BENCH:+-bench}
 dir=$OUT/build/$ARCH-$variant
-image=$dir/arch/x86/boot/bzImage
+cross='' start=tinyconfig target=bzImage image=$dir/arch/x86/boot/bzImage
+if [ "$ARCH" = ia64 ]; then
+	cross=ia64-linux-gnu- start=allnoconfig target=vmlinux image=$dir/vmlinux
+	compiler=$("$TOP/scripts/ia64-gcc.sh")
+	PATH=$compiler:$PATH
+fi
 mapfile -t configs < <(fragments)
 mkdir -p "$dir"
 
@@ -96,7 +107,7 @@ if [ ! -e "$dir/.built" ] ||
    [ -n "$(find "$tree" "${configs[@]}" -cnewer "$dir/.built" -print -quit)" ]; then
 	touch "$dir/.building"
 	step "configure the $ARCH kernel $variant" configure "${configs[@]}"
-	step "build the $ARCH kernel $variant" build -j"$JOBS" bzImage
+	step "build the $ARCH kernel $variant" build -j"$JOBS" "$target"
 	mv "$dir/.building" "$dir/.built"
 fi
 echo "$image"

@@ -47,7 +47,7 @@ step_tick()
 	local log=$1 what=$2 since=$SECONDS files pause=30
 	[ ! -t 2 ] || pause=2
 	while sleep $pause; do
-		files=$(grep -cE '^  (CC|AS|HOSTCC|LD|AR) ' "$log") || true
+		files=$(grep -cE '^(  (CC|AS|HOSTCC|LD|AR)|g\+\+|gcc) ' "$log") || true
 		[ "$files" = 0 ] && files='' || files=", $files files"
 		if [ -t 2 ]; then
 			printf '\r%s ... %d s%s ' "$what" $((SECONDS - since)) "$files" >&2

@@ -60,28 +60,35 @@ warnings()
 # Files of the base warn on their own account: only what we add counts. Sparse
 # cannot follow a lock that is taken on a condition, as pmd_trans_huge_lock()
 # does, and calls every walk of page tables unbalanced; lockdep can.
-check_compile()
+compile()
 {
-	local tree targets new
+	local arch=$1 tree targets new
 
 	need build
+	if [ "$arch" = ia64 ]; then
+		PATH=$("$TOP/scripts/ia64-gcc.sh"):$PATH
+	fi
 	"$TOP/scripts/tree.sh" linux
 	mapfile -t targets < <(ours '\.c\.[0-9][0-9]\.patch$' | grep -vE '^(arch|tools)/' |
 		sed 's/\.c\.[0-9][0-9]\.patch$/.o/' | sort -u)
 	for tree in base linux; do
-		mkdir -p "$OUT/build/lint-$tree"
-		warnings $tree "${targets[@]}" >"$OUT/build/lint-$tree/warnings" || {
-			tail -n 20 "$OUT/log/lint-$tree.log"
-			die "out/$tree does not compile, see out/log/lint-$tree.log"
+		mkdir -p "$OUT/build/lint-$arch-$tree"
+		warnings "$arch" $tree "${targets[@]}" >"$OUT/build/lint-$arch-$tree/warnings" || {
+			tail -n 20 "$OUT/log/lint-$arch-$tree.log"
+			die "out/$tree does not compile for $arch, see out/log/lint-$arch-$tree.log"
 		}
 	done
-	new=$(comm -13 "$OUT"/build/lint-{base,linux}/warnings)
+	new=$(comm -13 "$OUT"/build/lint-"$arch"-{base,linux}/warnings)
 	[ -z "$new" ] || {
 		echo "$new"
-		echo "their places are in out/log/lint-linux.log"
+		echo "their places are in out/log/lint-$arch-linux.log"
 		exit 1
 	}
 }
+
+check_compile() { compile x86_64; }
+check_compile-i386() { compile i386; }
+check_compile-ia64() { compile ia64; }
 
 check_kernel-doc()
 {
@@ -122,13 +129,14 @@ check_scripts()
 	done
 }
 
-checks=(checkpatch compile kernel-doc documents scripts)
+checks=(checkpatch compile compile-i386 kernel-doc documents scripts)
 if [ "${1-}" = --only ]; then
 	"check_$2"
 	exit
 fi
 for check; do
-	[[ " ${checks[*]} " == *" $check "* ]] || die "no check '$check': it is ${checks[*]}"
+	[[ " ${checks[*]} compile-ia64 " == *" $check "* ]] ||
+		die "no check '$check': it is ${checks[*]} compile-ia64"
 done
 
 need tree lint
