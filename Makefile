@@ -12,11 +12,14 @@ help:
 #: make tree     the patched kernel tree, in out/linux
 #: make series   the mail series, in out/series
 #: make lint     checkpatch, sparse, shell and documentation checks
-#: make clean    remove out/, where everything is built
+#: make clean    remove out/, where everything is built (not the ia64 compiler,
+#:               which is kept in ~/.cache/swapmig)
 #:
 #: Variables, as in make boot CMD="numactl -H":
 #:   KERNEL_SRC=DIR       the base: a Linux 6.1.y tree, which is only read,
 #:   KERNEL_TARBALL=FILE  or an archive of one; else Debian's linux-source-6.1
+#:   ARCH=i386            run, boot: a 32-bit kernel; test: only its tests
+#:   ARCH=ia64            test: build a cross compiler, link a kernel, look into it
 #:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
 #:   DEBUG=1              run, test, boot: a kernel that checks its locking
 #:   T=GLOB               test: only the tests with such a name
@@ -26,6 +29,7 @@ help:
 #:   CMD="COMMAND"        boot: run this instead, exit with its status
 #:   ADD="FILE DIR ..."   boot: put them, and the libraries they need, in /add
 #:   KERNEL=base          boot: the unmodified kernel
+#:   PROGRAMS=i386        boot: 32-bit programs on the 64-bit kernel
 #:   APPEND="..."         boot: more of a kernel command line
 #:   MEM=MIB CPUS=N NODES=N   boot: the machine's size
 #:   FAKE=1               boot: emulate the nodes, by numa=fake=

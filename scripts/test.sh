@@ -5,17 +5,25 @@
 #
 # usage: scripts/test.sh
 #
-# T=GLOB picks tests by name (numa/page_kinds), or by its last part (page_kinds):
+# ARCH=i386 or ia64 runs only the tests of that machine. T=GLOB picks tests by name
+# (numa/page_kinds), or by its last part (page_kinds):
 #	series, lint		the mail series gives the patched tree; code style
 #	guest/*			what scripts/boot.sh promises, above all that it does
 #				not overlook a kernel in trouble
-#	kunit			the KUnit tests, run while a guest boots
+#	syscalls/*		the entry of the system call table, in the linked kernel
+#	kunit, kunit-i386	the KUnit tests, run while a guest boots
 #	numa/*, fake/*		every selftest program on nodes of the machine, and on
 #				nodes emulated by the kernel (numa=fake=4)
+#	compat/*		the 32-bit programs on the 64-bit kernel
+#	i386/*			the 32-bit programs on a 32-bit kernel
+#	ia64/*			what our code compiles to with a cross compiler. Only
+#				with ARCH=ia64: to build the compiler takes a while
 
 . "$(dirname "$0")/lib.sh"
 
 T=${T:-*}
+arch=${ARCH:-x86_64}
+unset ARCH
 results=$OUT/test/results
 boot=$TOP/scripts/boot.sh
 
@@ -71,6 +79,26 @@ guest_warning() { fails 125 'the kernel complained' env CMD='echo "WARNING: inje
 guest_hang()   { fails 124 'did not finish' env TIMEOUT=40 CMD='echo hanging; sleep 1000' "$boot"; }
 guest_add()    { fails 0 'memhog [' env ADD=/usr/bin/memhog CMD='memhog 2>&1; test -d /add' "$boot"; }
 
+# A 32-bit program gets the libraries of the i386 packages; one that they do not
+# have is named, and nothing is booted.
+guest_add_i386()
+{
+	local dir=$OUT/test/add-i386
+
+	need i386
+	rm -rf "$dir"
+	mkdir "$dir"
+	cat >"$dir/main.c" <<-END
+		#include <stdio.h>
+		int main(void) { return printf("%zu bytes make a pointer\\n", sizeof(void *)) < 0; }
+	END
+	gcc -m32 -o "$dir/small" "$dir/main.c"
+	gcc -m32 -shared -o "$dir/libabsent.so" -x c - <<<'int absent;'
+	gcc -m32 -o "$dir/large" "$dir/main.c" -Wl,--no-as-needed -L"$dir" -labsent
+	fails 0 "4 bytes make a pointer" env ARCH=i386 ADD="$dir/small" CMD=small "$boot" &&
+	fails 1 "large needs libabsent.so" env ARCH=i386 ADD="$dir/large" CMD=large "$boot"
+}
+
 # Input and output pass unharmed, byte for byte.
 guest_bytes()
 {
@@ -90,6 +118,10 @@ guest_input()
 	fails 1 "error: ADD: /no/such/file does not exist" env ADD=/no/such/file CMD=true "$boot" &&
 	fails 1 "error: ACCEL=magic" env ACCEL=magic CMD=true "$boot" &&
 	fails 1 "error: no kernel configuration for ARCH=vax" env ARCH=vax CMD=true "$boot" &&
+	fails 1 "error: PROGRAMS=vax" env PROGRAMS=vax CMD=true "$boot" &&
+	fails 1 "error: PROGRAMS=x86_64" env ARCH=i386 PROGRAMS=x86_64 CMD=true "$boot" &&
+	fails 1 "error: ARCH=ia64: nothing emulates" env ARCH=ia64 CMD=true "$boot" &&
+	fails 1 "error: no tests for ARCH=vax" env ARCH=vax "$0" &&
 	fails 1 "no test is called no-such-test" env T=no-such-test "$0"
 }
 
@@ -105,14 +137,27 @@ in_guest()
 	[ $rc = 0 ] || record failed "$group: the guest" <"$log.err"
 }
 
-# The selftest programs of a group that T picks.
+# built NAME [VARIABLE=VALUE...]: such a guest is built, or it is a failure of NAME
+built()
+{
+	local name=$1
+	shift
+
+	if ! env "$@" "$TOP/scripts/kernel.sh" linux >/dev/null ||
+	   ! env "$@" "$TOP/scripts/initramfs.sh" >/dev/null; then
+		record failed "$name: build" <<<"see above"
+		return 1
+	fi
+}
+
+# The selftest programs of a group that T picks: they are the same everywhere.
 selftests()
 {
 	local program
 
 	while IFS=: read -r _ program; do
 		! picked "$1/$program" || printf '%s ' "$program"
-	done <"$OUT/guest/root/usr/libexec/kselftest/kselftest-list.txt"
+	done <"$OUT/guest/$arch/root/usr/libexec/kselftest/kselftest-list.txt"
 }
 
 # group NAME [VARIABLE=VALUE...]: the selftests in a guest like this
@@ -122,7 +167,37 @@ group()
 	shift
 
 	programs=$(selftests "$name")
-	[ -z "$programs" ] || in_guest "$name" "exec /usr/libexec/kselftest/selftests $programs" "$@"
+	[ "$programs" ] && built "$name" "$@" || return 0
+	in_guest "$name" "exec /usr/libexec/kselftest/selftests $programs" "$@"
+}
+
+# kunit NAME [VARIABLE=VALUE...]: the KUnit tests in a guest like this
+kunit()
+{
+	local name=$1
+	shift
+
+	picked "$name" && built "$name" "$@" || return 0
+	in_guest "$name" dmesg APPEND=kunit.enable=1 "$@"
+}
+
+# syscalls ARCH: its kernel is built, and its system call table is as it has to be
+syscalls()
+{
+	picked "syscalls/$1" && built "syscalls/$1" ARCH="$1" || return 0
+	check "syscalls/$1" "$TOP/scripts/syscall-table.sh" "$1"
+}
+
+# The check of the table sees an entry that leads elsewhere, and a missing one.
+syscalls_wrong()
+{
+	local kernel=$OUT/build/$arch-linux${DEBUG:+-debug}/vmlinux wrong=$OUT/test/vmlinux
+
+	objcopy --redefine-sym __ia32_sys_migrate_pages=__ia32_sys_other "$kernel" "$wrong"
+	fails 1 "294 is __ia32_sys_other" "$TOP/scripts/syscall-table.sh" "$arch" "$wrong" &&
+	objcopy --strip-symbol=sys_call_table "$kernel" "$wrong" &&
+	fails 1 "has no sys_call_table" "$TOP/scripts/syscall-table.sh" "$arch" "$wrong" &&
+	rm "$wrong"
 }
 
 # summary: every test that did not pass, with what it printed, and the count
@@ -146,29 +221,52 @@ summary()
 	[ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]
 }
 
+case $arch in
+x86_64 | i386 | ia64) ;;
+*) die "no tests for ARCH=$arch: it is x86_64, i386 or ia64" ;;
+esac
 mkdir -p "$OUT/test"
 results=$(mktemp "$OUT/test/results.XXXXXX")
 trap 'rm -f "$results"' EXIT
 
-check series "$TOP/scripts/series.sh" --check-apply
-check lint "$TOP/scripts/lint.sh"
-
-need guest
-if ! "$TOP/scripts/kernel.sh" linux >/dev/null || ! "$TOP/scripts/initramfs.sh" >/dev/null; then
-	record failed build <<<"see above"
+# Nothing can boot it, but all of it can be compiled, linked and looked at.
+if [ "$arch" = ia64 ]; then
+	need build ia64
+	check ia64/warnings "$TOP/scripts/lint.sh" compile-ia64
+	syscalls ia64
 	summary
 	exit
 fi
 
-check guest/input guest_input
-check guest/status guest_status
-check guest/bytes guest_bytes
-check guest/add guest_add
-check guest/panic guest_panic
-check guest/warning guest_warning
-check guest/hang guest_hang
-! picked kunit || in_guest kunit dmesg APPEND=kunit.enable=1
-group numa
-group fake FAKE=1
+need guest
+if [ "$arch" = x86_64 ]; then
+	check series "$TOP/scripts/series.sh" --check-apply
+	check lint "$TOP/scripts/lint.sh"
+fi
+built "$arch" ARCH="$arch" || { summary; exit; }
+
+if [ "$arch" = x86_64 ]; then
+	check guest/input guest_input
+	check guest/status guest_status
+	check guest/bytes guest_bytes
+	check guest/add guest_add
+	check guest/panic guest_panic
+	check guest/warning guest_warning
+	check guest/hang guest_hang
+	syscalls x86_64
+	check syscalls/wrong syscalls_wrong
+	kunit kunit
+	group numa
+	group fake FAKE=1
+	# All programs: compat system calls are on every way into the kernel, and
+	# it takes no longer than the others.
+	group compat PROGRAMS=i386
+fi
+syscalls i386
+if picked guest/add-i386 && built guest/add-i386 ARCH=i386; then
+	check guest/add-i386 guest_add_i386
+fi
+kunit kunit-i386 ARCH=i386
+group i386 ARCH=i386
 
 summary
