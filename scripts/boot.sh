@@ -115,6 +115,10 @@ else
 	CPUS=${CPUS:-2} NODES=${NODES:-4} MEM=${MEM:-2048}
 fi
 number CPUS 1; number NODES 1; number MEM 128
+# With less, emulated nodes of a 32-bit kernel vanish, or it does not get far.
+if [ "$ARCH" = i386 ] && [ "$MEM" -lt 2048 ]; then
+	die "MEM=$MEM: the i386 guest needs 2048 MiB from which to make its nodes"
+fi
 # Input that does not come from a person is a script for the guest's shell.
 [ -n "${CMD:-}" ] || [ -t 0 ] || CMD="sh"
 interactive=
