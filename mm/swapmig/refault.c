@@ -3,9 +3,10 @@
  * Swap migration: the return address of an evicted page.
  *
  * Each swap slot of an evicted page has a refault node: where the page is to be
- * allocated when it is swapped in.  The nodes are kept in an XArray by swap
- * entry, and are forgotten when the slot is freed: the next user of the slot
- * must not inherit them.
+ * allocated when it is swapped in.  The nodes are kept in blocks, as neighbouring
+ * slots tend to be given and freed together, and the blocks in an XArray by swap
+ * entry.  A node is forgotten when the slot is freed: the next user of the slot must
+ * not inherit it.
  *
  * A refault node is set only while the slot cannot be freed: the caller holds
  * the lock of a folio in the swap cache, or the lock over a page-table or
@@ -14,6 +15,8 @@
  * A static key keeps all this out of the way until somebody migrates.
  */
 #include <linux/cpuset.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/swapmig.h>
 #include <linux/swapops.h>
 #include <linux/xarray.h>
@@ -23,8 +26,66 @@
 
 DEFINE_STATIC_KEY_FALSE(swapmig_refault_key);
 
+/* With its head, a block takes a kibibyte. */
+#define BLOCK_SLOTS	500
+
+/**
+ * struct refault_block - the refault nodes of neighbouring slots
+ * @rcu: to be freed by; readers take no lock
+ * @nr_set: how many slots have a refault node
+ * @node: by slot, the node plus one, or 0
+ */
+struct refault_block {
+	struct rcu_head rcu;
+	unsigned int nr_set;
+	u16 node[BLOCK_SLOTS];
+};
+
 /* Its lock is also taken under that of the page cache, which interrupts take. */
-static DEFINE_XARRAY_FLAGS(refault_nodes, XA_FLAGS_LOCK_IRQ);
+static DEFINE_XARRAY_FLAGS(refault_blocks, XA_FLAGS_LOCK_IRQ);
+
+static unsigned long block_index(swp_entry_t entry)
+{
+	return entry.val / BLOCK_SLOTS;
+}
+
+/* Of the slots from @entry on, at most @nr_slots, so many are in its block. */
+static unsigned int block_part(swp_entry_t entry, unsigned int nr_slots)
+{
+	return min_t(unsigned int, nr_slots,
+		     BLOCK_SLOTS - entry.val % BLOCK_SLOTS);
+}
+
+/* The block of @entry, a new one if need be. */
+static struct refault_block *block_get(swp_entry_t entry)
+{
+	const gfp_t gfp = __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
+	struct refault_block *block;
+
+	block = xa_load(&refault_blocks, block_index(entry));
+	if (block)
+		return block;
+	block = kzalloc(sizeof(*block), gfp);
+	if (block && xa_is_err(__xa_store(&refault_blocks, block_index(entry),
+					  block, gfp))) {
+		kfree(block);
+		block = NULL;
+	}
+	return block;
+}
+
+/* Have @nr_slots slots of @block, from @entry on, refer to @node. */
+static void block_set(struct refault_block *block, swp_entry_t entry,
+		      unsigned int nr_slots, u16 node)
+{
+	u16 *slot = block->node + entry.val % BLOCK_SLOTS;
+	u16 *end = slot + nr_slots;
+
+	for (; slot < end; slot++) {
+		block->nr_set += !!node - !!*slot;
+		WRITE_ONCE(*slot, node);
+	}
+}
 
 /**
  * swapmig_refault_enable - from now on, swap slots can have refault nodes
@@ -48,19 +109,24 @@ void swapmig_refault_enable(void)
  */
 int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid)
 {
-	unsigned long flags, slot;
-	void *old = NULL;
+	struct refault_block *block;
+	unsigned long flags;
+	unsigned int part;
+	int err = 0;
 
-	xa_lock_irqsave(&refault_nodes, flags);
-	for (slot = entry.val; slot < entry.val + nr_slots; slot++) {
-		old = __xa_store(&refault_nodes, slot, xa_mk_value(nid),
-				 __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN);
-		if (xa_is_err(old))
+	xa_lock_irqsave(&refault_blocks, flags);
+	for (; nr_slots; nr_slots -= part, entry.val += part) {
+		part = block_part(entry, nr_slots);
+		block = block_get(entry);
+		if (!block) {
+			err = -ENOMEM;
 			break;
+		}
+		block_set(block, entry, part, nid + 1);
 	}
-	xa_unlock_irqrestore(&refault_nodes, flags);
+	xa_unlock_irqrestore(&refault_blocks, flags);
 
-	return xa_err(old);
+	return err;
 }
 
 /**
@@ -72,9 +138,16 @@ int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid)
  */
 int swapmig_refault_get(swp_entry_t entry)
 {
-	void *node = xa_load(&refault_nodes, entry.val);
+	struct refault_block *block;
+	u16 node = 0;
 
-	return node ? xa_to_value(node) : NUMA_NO_NODE;
+	rcu_read_lock();
+	block = xa_load(&refault_blocks, block_index(entry));
+	if (block)
+		node = READ_ONCE(block->node[entry.val % BLOCK_SLOTS]);
+	rcu_read_unlock();
+
+	return node ? node - 1 : NUMA_NO_NODE;
 }
 
 /**
@@ -88,16 +161,26 @@ int swapmig_refault_get(swp_entry_t entry)
  */
 void __swapmig_free_slots(swp_entry_t entry, unsigned int nr_slots)
 {
-	XA_STATE(xas, &refault_nodes, entry.val);
+	struct refault_block *block;
 	unsigned long flags;
+	unsigned int part;
 
-	if (xa_empty(&refault_nodes))
+	if (xa_empty(&refault_blocks))
 		return;
 
-	xas_lock_irqsave(&xas, flags);
-	while (xas_find(&xas, entry.val + nr_slots - 1))
-		xas_store(&xas, NULL);
-	xas_unlock_irqrestore(&xas, flags);
+	xa_lock_irqsave(&refault_blocks, flags);
+	for (; nr_slots; nr_slots -= part, entry.val += part) {
+		part = block_part(entry, nr_slots);
+		block = xa_load(&refault_blocks, block_index(entry));
+		if (!block)
+			continue;
+		block_set(block, entry, part, 0);
+		if (!block->nr_set) {
+			__xa_erase(&refault_blocks, block_index(entry));
+			kfree_rcu(block, rcu);
+		}
+	}
+	xa_unlock_irqrestore(&refault_blocks, flags);
 }
 
 /**

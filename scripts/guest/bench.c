@@ -757,7 +757,8 @@ static void odd(const struct run *run, char *(*fill_memory)(const struct run *))
 
 	setrlimit(RLIMIT_NPROC, &limit);
 	if (sm_set("/proc/sys/vm/max_map_count", "1000000") ||
-	    sm_set("/proc/sys/kernel/threads-max", "20000"))
+	    sm_set("/proc/sys/kernel/threads-max", "20000") ||
+	    sm_set("/proc/sys/kernel/pid_max", "32768"))
 		die("limits");
 	prepare_swap(run);
 	program = start(run, REST, fill_memory);
