@@ -54,7 +54,9 @@ static int walk_pause(struct walk *w, unsigned long addr)
 /*
  * Who cannot write a file must not drop its pages from the page cache either:
  * the time its next reader needs would tell them when it is read.  A file system
- * that has to wait to answer does so with a no, as mmap_lock is held.
+ * that has to wait to answer does so with a no, as mmap_lock is held.  The files
+ * behind System V shared memory allow everything to all; what has been allowed
+ * shows in how they are open.
  */
 static bool may_evict_file(struct vm_area_struct *vma)
 {
@@ -62,6 +64,8 @@ static bool may_evict_file(struct vm_area_struct *vma)
 
 	if (!vma->vm_file || file_owner_or_capable(vma->vm_file))
 		return true;
+	if (IS_PRIVATE(file_inode(vma->vm_file)))
+		return vma->vm_file->f_mode & FMODE_WRITE;
 
 	rcu_read_lock();
 	may = !file_permission(vma->vm_file, MAY_WRITE | MAY_NOT_BLOCK);
