@@ -184,6 +184,19 @@ static void walk_aim(struct walk *w, swp_entry_t entry)
 		w->call->nr_busy++;
 }
 
+/* The folio in the swap cache that @entry belongs to, with a reference, or NULL. */
+static struct folio *get_swap_cache(swp_entry_t entry)
+{
+	struct swap_info_struct *si = get_swap_device(entry);
+	struct folio *folio;
+
+	if (!si)
+		return NULL;
+	folio = filemap_get_folio(swap_address_space(entry), swp_offset(entry));
+	put_swap_device(si);
+	return folio;
+}
+
 /*
  * A page in swap may still, or again, be in a frame on a source node too, in the
  * swap cache.  Returns false if the chunk has no room for it.
@@ -191,22 +204,31 @@ static void walk_aim(struct walk *w, swp_entry_t entry)
 static bool walk_take_swap_cache(struct walk *w, struct vm_area_struct *vma,
 				 swp_entry_t entry)
 {
-	struct swap_info_struct *si;
-	struct folio *folio = NULL;
+	struct folio *folio = get_swap_cache(entry);
 	bool taken;
 
-	si = get_swap_device(entry);
-	if (si) {
-		folio = filemap_get_folio(swap_address_space(entry),
-					  swp_offset(entry));
-		put_swap_device(si);
-	}
 	if (!folio)
 		return true;
 	taken = walk_take(w, vma, folio, 0, 1);
 	walk_unlock_lru(w);
 	folio_put(folio);
 	return taken;
+}
+
+/* Is the page somebody else's, too, who may have it in a frame at present? */
+static bool swap_shared(swp_entry_t entry)
+{
+	struct folio *folio;
+	bool mapped;
+
+	if (__swap_count(entry) > 1)
+		return true;
+	folio = get_swap_cache(entry);
+	if (!folio)
+		return false;
+	mapped = page_mapcount(folio_file_page(folio, swp_offset(entry)));
+	folio_put(folio);
+	return mapped;
 }
 
 /*
@@ -336,9 +358,9 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			swp_entry_t entry = pte_to_swp_entry(*pte);
 
 			if (!non_swap_entry(entry)) {
-				if (!w->call->shared && __swap_count(entry) > 1)
-					continue;
 				walk_unlock_lru(w);
+				if (!w->call->shared && swap_shared(entry))
+					continue;
 				walk_aim(w, entry);
 				if (walk_take_swap_cache(w, vma, entry))
 					continue;
