@@ -132,6 +132,11 @@ static void hugetlb(SM_ARGS(moves), int flags)
 	char path[128], value[32];
 	long have;
 
+	/* The pool of the target node grows, too: have it restored. */
+	snprintf(path, sizeof(path), HUGETLB, sm_node(1), "nr_hugepages");
+	SM_NEED(sm_lacks_path(path));
+	snprintf(value, sizeof(value), "%ld", sm_read_long(path));
+	ASSERT_EQ(0, sm_set(path, value));
 	snprintf(path, sizeof(path), HUGETLB, sm_node(0), "nr_hugepages");
 	SM_NEED(sm_lacks_path(path));
 	have = sm_read_long(path);

@@ -9,7 +9,6 @@
 #include <linux/mempolicy.h>
 #include <linux/mount.h>
 #include <sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +41,9 @@ static struct record {
 		char path[PATH_LEN];
 		char value[PATH_LEN];
 	} setting[NR_SETTINGS];
+	struct sm_held held;	/* before the first test */
+	bool has_stock;
+	bool leaked;
 } *record;
 
 static pid_t harness;
@@ -59,10 +61,17 @@ static void __attribute__((constructor)) prepare(void)
 	}
 }
 
+/* A leak fails the program: no test can tell what is left after its end. */
 static void __attribute__((destructor)) finish(void)
 {
-	if (getpid() == harness)
-		sm_cleanup();
+	if (getpid() != harness || !record->has_stock)
+		return;
+	sm_cleanup();
+	if (record->leaked) {
+		fprintf(stderr, "# the tests have left something behind\n");
+		fflush(NULL);
+		_exit(1);
+	}
 }
 
 /* Small files */
@@ -125,9 +134,13 @@ int sm_set(const char *path, const char *value)
 	} else {
 		word = old;
 	}
-	for (i = 0; i < NR_SETTINGS; i++)
+	for (i = 0; i < NR_SETTINGS; i++) {
+		/* What it was before our first change counts. */
+		if (!strcmp(record->setting[i].path, path))
+			return sm_write(path, value);
 		if (!record->setting[i].path[0])
 			break;
+	}
 	if (i == NR_SETTINGS) {
 		errno = ENOSPC;
 		return -1;
@@ -782,6 +795,18 @@ int sm_no_readahead(void)
 	return sm_set("/proc/sys/vm/page-cluster", "0");
 }
 
+/* The same devices, with all that is in them brought back in between. */
+int sm_swap_off_and_on(void)
+{
+	int i;
+
+	for (i = 0; i < NR_SWAPS; i++)
+		if (record->swap[i][0] && (swapoff(record->swap[i]) ||
+					   swapon(record->swap[i], 0)))
+			return -1;
+	return 0;
+}
+
 int sm_swap_off(void)
 {
 	int i, ret = 0;
@@ -802,8 +827,18 @@ int sm_swap_off(void)
 
 void sm_cleanup(void)
 {
+	static bool again;
+
 	restore_settings();
 	sm_swap_off();
+	if (again || geteuid())
+		return;
+	again = true;
+	if (record->has_stock)
+		record->leaked |= sm_leaked(&record->held);
+	else
+		sm_take_stock(&record->held);
+	record->has_stock = true;
 }
 
 /* Processes */

@@ -115,6 +115,7 @@ const char *sm_lacks_swap(enum sm_dev dev);
 const char *sm_lacks_no_swap(void);	/* swap of the machine is on */
 int sm_swap_on(enum sm_dev dev, size_t bytes);
 int sm_swap_off(void);
+int sm_swap_off_and_on(void);
 int sm_no_readahead(void);		/* only what is touched comes back */
 
 /*
@@ -130,7 +131,25 @@ int sm_write(const char *path, const char *value);
 int sm_write_at(int dir, const char *path, const char *value);
 long sm_read_long(const char *path);
 
-/* Undo what this test, or one that died before it, did to the machine. */
+/* What the machine holds that tests may not leave more of; see leaks.c. */
+#define SM_MAX_NODES	64
+
+struct sm_held {
+	long unknown[SM_MAX_NODES];	/* pages without a known use, by node */
+	long all;			/* of them */
+	long isolated;			/* pages */
+	long groups;			/* dying ones, too */
+	long tree;			/* nodes of radix trees */
+};
+
+void sm_take_stock(struct sm_held *held);
+/* Says on stderr what there is more of, which is what @held has from then on. */
+bool sm_leaked(struct sm_held *held);
+
+/*
+ * Undo what this test, or one that died before it, did to the machine. The first
+ * time that a test does so, it sees to what the test before it has left behind.
+ */
 void sm_cleanup(void);
 
 /* A child that cannot outlive the test. */

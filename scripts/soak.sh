@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Race migrations against everything else, all at once, for as long as you like.
+#
+# usage: scripts/soak.sh, with these variables in the environment:
+#   MINUTES=10       how long
+#   SEED=N           what is random; the seed of a run is printed
+#   RACES="a b ..."  only these races of tools/testing/selftests/swapmig/race.h
+# and those of scripts/boot.sh, above all DEBUG=1, CPUS=, NODES= and MEM=.
+#
+# The exit status is 1 if anything was wrong, be it the kernel's complaints.
+
+. "$(dirname "$0")/lib.sh"
+
+MINUTES=${MINUTES:-10}
+SEED=${SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
+RACES=${RACES:-}
+[[ $MINUTES =~ ^[1-9][0-9]{0,4}$ ]] || die "MINUTES=$MINUTES is not a number of minutes"
+[[ $SEED =~ ^[0-9]{1,18}$ ]] || die "SEED=$SEED is not a number"
+mapfile -t known < <(grep -oE 'X\([a-z_]+\)' "$TOP/tools/testing/selftests/swapmig/race.h" |
+	sed 's/X(\(.*\))/\1/')
+for race in $RACES; do
+	[[ " ${known[*]} " == *" $race "* ]] || die "no race is called '$race': ${known[*]}"
+done
+
+say "racing for $MINUTES minutes; to do it again: make soak MINUTES=$MINUTES SEED=$SEED"
+# The last races may take minutes to end where much is checked.
+BOOT_NAME=soak TIMEOUT=$((MINUTES * 60 + 600)) \
+CMD="cd /usr/libexec/kselftest/swapmig && exec ./soak $((MINUTES * 60)) $SEED $RACES 2>&1" \
+	"$TOP/scripts/boot.sh" </dev/null || die "soak: failed, see above; SEED=$SEED"
+ok "soak: nothing went wrong"

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a test must not leave behind: pages that nobody knows of any more, or that
+ * count as isolated, refault nodes, control groups that cannot die. Swap slots
+ * that are lost keep swapoff() from ending.
+ *
+ * The memory that is free says little, as there are many honest uses of it. So
+ * all that the kernel accounts for is subtracted from what it manages: the rest is
+ * its own raw allocations, which hardly change, and whatever has been lost.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util.h"
+
+/*
+ * Raw allocations that do come and go: page directories, buffers of pipes, pages
+ * that CPUs cut into pieces.
+ */
+#define SLACK_PAGES	32
+/* Tree nodes that page caches of the system itself use, 64 slots in each. */
+#define SLACK_TREE	16
+
+#define TRIES		100
+
+/* The first number of the first line of @path that begins with @key. */
+static long file_long(const char *path, const char *key, int skip)
+{
+	char line[256], *p;
+	long value = 0;
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		p = line + strlen(key);
+		for (value = strtol(p, &p, 10); skip; skip--)
+			value = strtol(p, &p, 10);
+		break;
+	}
+	fclose(f);
+	return value;
+}
+
+/* Pages of each node that no statistic of the node accounts for. */
+static void count_unknown(struct sm_held *held)
+{
+	static const char * const used[] = {
+		"count", "nr_free_pages", "nr_anon_pages", "nr_file_pages",
+		"nr_slab_reclaimable", "nr_slab_unreclaimable",
+		"nr_page_table_pages", "nr_zspages",
+	};
+	char line[256], key[64];
+	int node = -1;
+	long value;
+	size_t i;
+	FILE *f = fopen("/proc/zoneinfo", "r");
+
+	memset(held->unknown, 0, sizeof(held->unknown));
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Node %d,", &node) == 1)
+			continue;
+		if (node < 0 || node >= SM_MAX_NODES ||
+		    sscanf(line, " %63[a-z_]%*[: ]%ld", key, &value) != 2)
+			continue;
+		if (!strcmp(key, "managed"))
+			held->unknown[node] += value;
+		/* In KiB */
+		if (!strcmp(key, "nr_kernel_stack"))
+			held->unknown[node] -= value * 1024 / (long)sm_page;
+		for (i = 0; i < sizeof(used) / sizeof(*used); i++)
+			if (!strcmp(key, used[i]))
+				held->unknown[node] -= value;
+	}
+	if (f)
+		fclose(f);
+}
+
+void sm_take_stock(struct sm_held *held)
+{
+	long kb;
+	int i;
+
+	/* Twice: what is freed may have kept something else. */
+	sm_write("/proc/sys/vm/drop_caches", "3");
+	sm_write("/proc/sys/vm/drop_caches", "3");
+	sm_write("/proc/sys/vm/stat_refresh", "1");
+	sm_write("/sys/kernel/slab/radix_tree_node/shrink", "1");
+	count_unknown(held);
+	held->isolated = sm_vmstat("nr_isolated_anon") +
+			 sm_vmstat("nr_isolated_file");
+	held->groups = file_long("/proc/cgroups", "memory", 1) +
+		       file_long("/proc/cgroups", "cpuset", 1);
+	held->tree = sm_read_long("/sys/kernel/slab/radix_tree_node/objects");
+	kb = file_long("/proc/meminfo", "Percpu:", 0) +
+	     file_long("/proc/meminfo", "VmallocUsed:", 0) +
+	     file_long("/sys/kernel/tracing/buffer_total_size_kb", "", 0);
+	held->all = -kb * 1024 / (long)sm_page;
+	for (i = 0; i < SM_MAX_NODES; i++)
+		held->all += held->unknown[i];
+}
+
+static bool more(const struct sm_held *before, const struct sm_held *now)
+{
+	return now->all > before->all + SLACK_PAGES ||
+	       now->isolated != before->isolated ||
+	       now->groups > before->groups ||
+	       now->tree > before->tree + SLACK_TREE;
+}
+
+bool sm_leaked(struct sm_held *before)
+{
+	struct sm_held now;
+	int tries, i;
+
+	/* What is freed later is late, but not lost. */
+	for (tries = 0; tries < TRIES; tries++) {
+		sm_take_stock(&now);
+		if (!more(before, &now))
+			break;
+		usleep(20000);
+	}
+	if (getenv("SWAPMIG_STOCK") || tries == TRIES) {
+		fprintf(stderr, "# pages %+ld, isolated %+ld, groups %+ld, tree nodes %+ld\n",
+			now.all - before->all, now.isolated - before->isolated,
+			now.groups - before->groups, now.tree - before->tree);
+		for (i = 0; i < SM_MAX_NODES; i++)
+			if (now.unknown[i] != before->unknown[i])
+				fprintf(stderr, "# node %d: pages %+ld\n", i,
+					now.unknown[i] - before->unknown[i]);
+	}
+	if (tries < TRIES)
+		return false;
+	*before = now;
+	return true;
+}

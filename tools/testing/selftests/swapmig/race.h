@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Races: a target whose memory is migrated to and fro without a pause, while
+ * something else happens to it, and which looks at its contents all along.
+ */
+#ifndef SWAPMIG_RACE_H
+#define SWAPMIG_RACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "util.h"
+
+#define RACE_MIGRATORS	3
+#define RACE_REGIONS	4
+#define RACE_SCRATCH	SM_HUGE
+
+struct race_region {
+	char *addr;
+	size_t len;
+	uint64_t seed;
+};
+
+/* What the processes of a run tell each other. */
+struct race_shared {
+	int ready;
+	int stop;		/* the migrators, then the target */
+	int exit;
+	struct race_region region[RACE_REGIONS];	/* as they began */
+	pid_t also;		/* another process that is migrated, too */
+	long calls[RACE_MIGRATORS];
+	long tries;		/* rounds, and those of them that did something */
+	long hits;
+	long passes;		/* over all of the target's memory */
+	long pages;		/* whose contents were right */
+	char failed[256];	/* the first failure, if any */
+};
+
+struct race_run {
+	const struct race *race;
+	struct race_shared *shared;
+	struct race_region region[RACE_REGIONS];	/* the target's memory */
+	pid_t target;
+	pid_t migrator[RACE_MIGRATORS];
+	long scale;		/* times as many rounds as usual */
+	uint64_t random;
+	char *scratch;		/* for rounds of the target: RACE_SCRATCH bytes */
+	void *data;		/* of the race */
+};
+
+/*
+ * Functions return -1 when something is wrong, and a round 1 when it did what
+ * it is there for, 0 when it could not this time.
+ */
+struct race {
+	const char *name;
+	const char *(*lacks)(void);
+	bool outside;		/* rounds are not done by the target */
+	bool alone;		/* takes something away from other races */
+	int migrators;		/* 1 unless said otherwise */
+	int rounds;		/* that have to hit */
+	int (*begin)(struct race_run *run);
+	int (*round)(struct race_run *run, long nr);
+	void (*end)(struct race_run *run);
+};
+
+/* Note the first failure of a run; -1. */
+int race_failed(struct race_run *run, const char *file, int line,
+		const char *what);
+
+#define RACE_CHECK(run, good) do {					\
+	if (!(good))							\
+		return race_failed(run, __FILE__, __LINE__, #good);	\
+} while (0)
+
+unsigned long race_random(struct race_run *run, unsigned long below);
+long race_env(const char *name, long otherwise);
+
+/* A child of a round, which is migrated as well, and how it ended. */
+pid_t race_child(struct race_run *run);
+int race_child_end(struct race_run *run, pid_t pid);
+
+/* All of a run: NULL, or what went wrong. */
+struct race_shared *race_share(void);
+const char *race_run(const struct race *race, uint64_t seed, long scale,
+		     struct race_shared *shared);
+
+/* Of the target's own doing, in race_memory.c. */
+#define RACES_OF_MEMORY(X)						\
+	X(fork) X(exec) X(unmap) X(remap) X(protect) X(dontneed)	\
+	X(lazyfree) X(pageout) X(collapse) X(split) X(merge)		\
+	X(direct_io) X(vmsplice) X(userfault) X(write_protect) X(mlock)	\
+	X(truncate) X(shm_lock) X(move_pages)
+
+/* Of the machine around it, in race_machine.c. */
+#define RACES_OF_MACHINE(X)						\
+	X(migrators) X(path) X(process_madvise) X(swapoff)		\
+	X(memcg_limits) X(memcg_moves) X(memcg_charges) X(cpuset) X(oom)\
+	X(numa_balancing) X(compaction) X(hotremove) X(umount)
+
+#define RACE_DECLARE(name)	extern const struct race race_##name;
+RACES_OF_MEMORY(RACE_DECLARE)
+RACES_OF_MACHINE(RACE_DECLARE)
+
+#endif /* SWAPMIG_RACE_H */

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * All races at once, in random order, for as long as one likes.
+ *
+ * usage: soak SECONDS SEED [RACE...]
+ *
+ * Several runs are under way all the time, each with a target and migrators of its
+ * own, while the preferred path changes by chance. Ends with what has been done;
+ * status 1 if any run went wrong or something has been left behind.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "race.h"
+
+#define NR_RUNS		3
+#define RUN_LIMIT	300	/* seconds, for one that hangs */
+#define TELL		30	/* seconds between reports */
+
+#define RACE_POINTER(name)	&race_##name,
+static const struct race * const races[] = {
+	RACES_OF_MEMORY(RACE_POINTER)
+	RACES_OF_MACHINE(RACE_POINTER)
+};
+
+#define NR_RACES	((int)(sizeof(races) / sizeof(*races)))
+
+/* Runs that are under way, by race. */
+static struct {
+	bool chosen;
+	pid_t pid;
+	uint64_t seed;
+	long began;
+	struct race_shared *shared;
+} run[NR_RACES];
+
+static uint64_t seed;
+static long nr_runs, nr_failed, nr_rounds;
+static unsigned long long nr_verified;
+
+static unsigned long chance(unsigned long below)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (seed >> 33) % below;
+}
+
+static long seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static void tell(const char *when, long long carried)
+{
+	carried = sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved") -
+		  carried;
+	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld pages migrated, %llu MiB verified\n",
+	       when, nr_runs, nr_failed, nr_rounds, carried,
+	       nr_verified * sm_page / MIB);
+	fflush(stdout);
+}
+
+/* Without these settings recorded first, runs would take each other's for the old ones. */
+static int prepare_machine(void)
+{
+	static const char * const restore[][2] = {
+		{ SM_PATH, "swap" },
+		{ "/sys/kernel/mm/ksm/run", "1" },
+		{ "/sys/kernel/mm/ksm/pages_to_scan", "1000" },
+		{ "/sys/kernel/mm/ksm/sleep_millisecs", "1" },
+		{ "/proc/sys/kernel/numa_balancing", "1" },
+		{ "/sys/kernel/debug/sched/numa_balancing/scan_delay_ms", "1" },
+		{ "/sys/kernel/debug/sched/numa_balancing/scan_period_min_ms",
+		  "10" },
+		{ "/sys/kernel/debug/sched/numa_balancing/scan_period_max_ms",
+		  "10" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(restore) / sizeof(*restore); i++)
+		if (!access(restore[i][0], W_OK) &&
+		    sm_set(restore[i][0], restore[i][1]))
+			return -1;
+	return sm_swap_on(SM_ZRAM, 128 * MIB) ||
+	       sm_swap_on(SM_DISK, 256 * MIB) ? -1 : 0;
+}
+
+static int choose(int nr_names, char **name)
+{
+	int i, n, nr = 0;
+
+	for (i = 0; i < NR_RACES; i++) {
+		const char *why = NULL;
+
+		for (n = 0; n < nr_names; n++)
+			if (!strcmp(name[n], races[i]->name))
+				break;
+		if (nr_names ? n == nr_names : races[i]->alone)
+			continue;
+		if (races[i]->lacks)
+			why = races[i]->lacks();
+		if (why) {
+			printf("without %s: %s\n", races[i]->name, why);
+			continue;
+		}
+		run[i].chosen = true;
+		run[i].shared = race_share();
+		if (!run[i].shared)
+			return -1;
+		nr++;
+	}
+	return nr;
+}
+
+static void start(int i)
+{
+	const char *wrong;
+
+	run[i].seed = chance(1000000);
+	run[i].began = seconds();
+	sm_write(SM_PATH, chance(2) ? "swap" : "direct");
+	run[i].pid = sm_fork();
+	if (run[i].pid)
+		return;
+	alarm(RUN_LIMIT);
+	wrong = race_run(races[i], run[i].seed, 1 + chance(3), run[i].shared);
+	if (wrong)
+		fprintf(stderr, "FAILED: %s, seed %llu: %s\n", races[i]->name,
+			(unsigned long long)run[i].seed, wrong);
+	_exit(wrong ? 1 : 0);
+}
+
+static void finish(int i, int status)
+{
+	run[i].pid = 0;
+	nr_runs++;
+	nr_rounds += run[i].shared->hits;
+	nr_verified += run[i].shared->pages;
+	printf("  %s, seed %llu: %ld times, %ld s\n", races[i]->name,
+	       (unsigned long long)run[i].seed, run[i].shared->hits,
+	       seconds() - run[i].began);
+	if (!status)
+		return;
+	nr_failed++;
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "FAILED: %s, seed %llu: signal %d after %ld rounds%s\n",
+			races[i]->name, (unsigned long long)run[i].seed,
+			WTERMSIG(status), run[i].shared->hits,
+			WTERMSIG(status) == SIGALRM ? ", it hangs" : "");
+}
+
+/* Fill up with runs until @end, and wait for one. Returns how many there are. */
+static int go_on(int nr_chosen, long end)
+{
+	int i, nr = 0, status;
+	pid_t pid;
+
+	for (i = 0; i < NR_RACES; i++)
+		nr += run[i].pid > 0;
+	while (nr < NR_RUNS && nr < nr_chosen && seconds() < end) {
+		i = chance(NR_RACES);
+		if (!run[i].chosen || run[i].pid > 0)
+			continue;
+		start(i);
+		nr++;
+	}
+	if (!nr)
+		return 0;
+	pid = wait(&status);
+	for (i = 0; i < NR_RACES; i++)
+		if (run[i].pid == pid)
+			finish(i, status);
+	return nr;
+}
+
+int main(int argc, char **argv)
+{
+	long begin = seconds(), told = begin, length;
+	struct sm_held held;
+	long long carried;
+	const char *why;
+	int nr;
+
+	length = argc > 2 ? atol(argv[1]) : 0;
+	if (length < 1) {
+		fprintf(stderr, "usage: soak SECONDS SEED [RACE...]\n");
+		return 1;
+	}
+	seed = strtoull(argv[2], NULL, 10);
+	why = sm_lacks_basics(2);
+	if (!why)
+		why = sm_lacks_swap(SM_ZRAM);
+	if (!why)
+		why = sm_lacks_swap(SM_DISK);
+	if (why) {
+		fprintf(stderr, "cannot run: %s\n", why);
+		return 4;
+	}
+
+	sm_cleanup();
+	nr = choose(argc - 3, argv + 3);
+	sm_take_stock(&held);
+	carried = sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved");
+	if (nr < 1 || prepare_machine()) {
+		perror("cannot start");
+		return 1;
+	}
+	printf("%d races for %ld s, seed %llu\n", nr, length,
+	       (unsigned long long)seed);
+	while (go_on(nr, begin + length)) {
+		char when[32];
+
+		if (seconds() - told < TELL)
+			continue;
+		told = seconds();
+		snprintf(when, sizeof(when), "%ld s", told - begin);
+		tell(when, carried);
+	}
+	sm_cleanup();
+	if (sm_leaked(&held)) {
+		fprintf(stderr, "FAILED: something has been left behind\n");
+		nr_failed++;
+	}
+	tell("in all", carried);
+	return nr_failed ? 1 : 0;
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two users on one machine. What one of them calls neither moves nor evicts the
+ * memory of the other, though they share the frames or the swap slots of it.
+ */
+#include <linux/mempolicy.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "util.h"
+
+#define LEN	MIB
+#define SEED	61
+#define KSM	"/sys/kernel/mm/ksm"
+#define MALLORY	SM_NOBODY		/* the one who calls */
+#define BOB	12345			/* the one who is to notice nothing */
+
+FIXTURE(users)
+{
+	struct sm_peer mallory;
+	struct sm_peer bob;
+	struct sm_buffer buf;
+	int shm;
+};
+
+FIXTURE_VARIANT(users)
+{
+	const char *path;
+};
+
+FIXTURE_VARIANT_ADD(users, swap)
+{
+	.path = "swap",
+};
+
+FIXTURE_VARIANT_ADD(users, direct)
+{
+	.path = "direct",
+};
+
+enum { BECOME = 1000, RUN_ON_FIRST = 100, MIGRATE, PAGE_OUT, MERGE, ATTACH };
+
+static long serve(int what, void *arg)
+{
+	struct _test_data_users *self = arg;
+	unsigned long to = sm_bit(sm_node(1));
+	void *p;
+
+	switch (what) {
+	case RUN_ON_FIRST:
+		return sm_run_on(sm_node(0));
+	case MIGRATE:
+		return sm_migrate(0, sm_all_nodes() & ~to, to);
+	case PAGE_OUT:
+		return sm_page_out(self->buf.addr, LEN);
+	case MERGE:
+		return madvise(self->buf.addr, LEN, MADV_MERGEABLE);
+	case ATTACH:
+		p = shmat(self->shm, NULL, SHM_RDONLY);
+		if (p == (void *)-1)
+			return -1;
+		self->buf.addr = p;
+		return 0;
+	}
+	if (what >= BECOME)
+		return sm_become(what - BECOME);
+	return sm_serve_buffer(what, &self->buf);
+}
+
+FIXTURE_SETUP(users)
+{
+	sm_cleanup();
+	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	SM_NEED(sm_lacks_cpu(sm_node(0)));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	ASSERT_EQ(0, sm_prefer(variant->path));
+	ASSERT_EQ(0, sm_no_readahead());
+	self->shm = -1;
+	self->buf.len = LEN;
+	self->buf.seed = SEED;
+	self->buf.node = sm_node(0);
+	self->buf.addr = sm_map(LEN);
+	ASSERT_TRUE(!!self->buf.addr);
+}
+
+FIXTURE_TEARDOWN(users)
+{
+	sm_peer_end(&self->mallory);
+	sm_peer_end(&self->bob);
+	if (self->shm >= 0)
+		shmctl(self->shm, IPC_RMID, NULL);
+	sm_cleanup();
+}
+
+static void start(SM_ARGS(users))
+{
+	ASSERT_EQ(0, sm_peer_start(&self->bob, serve, self));
+	ASSERT_EQ(0, sm_peer_start(&self->mallory, serve, self));
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, RUN_ON_FIRST));
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, RUN_ON_FIRST));
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, BECOME + BOB));
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, BECOME + MALLORY));
+}
+
+/* All of Bob's memory is on the first node. */
+static void in_place(SM_ARGS(users))
+{
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->bob.pid, self->buf.addr, LEN,
+					    sm_node(0)));
+	EXPECT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
+	EXPECT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_BAD));
+}
+
+static int fill_here(struct _test_data_users *self)
+{
+	if (sm_bind(sm_node(0)))
+		return -1;
+	sm_fill(self->buf.addr, LEN, SEED);
+	return sm_unbind();
+}
+
+SM_TEST_F(users, frames_since_a_fork)
+{
+	ASSERT_EQ(0, fill_here(self));
+	start(_metadata, self);
+	/* Of ours there is nothing left. */
+	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	in_place(_metadata, self);
+}
+
+SM_TEST_F(users, slots_since_a_fork)
+{
+	ASSERT_EQ(0, fill_here(self));
+	ASSERT_EQ(0, sm_page_out(self->buf.addr, LEN));
+	start(_metadata, self);
+	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
+	in_place(_metadata, self);
+}
+
+/* Bob's pages are in frames again, which the slots will take in once more. */
+SM_TEST_F(users, slots_of_frames)
+{
+	ASSERT_EQ(0, fill_here(self));
+	ASSERT_EQ(0, sm_page_out(self->buf.addr, LEN));
+	start(_metadata, self);
+	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
+	ASSERT_EQ(sm_pages(LEN), sm_swapped(self->mallory.pid, self->buf.addr,
+					    LEN));
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	in_place(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, PAGE_OUT));
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
+	in_place(_metadata, self);
+}
+
+SM_TEST_F(users, frames_that_were_merged)
+{
+	long shared;
+	int tries;
+
+	SM_NEED(sm_lacks_path(KSM));
+	ASSERT_EQ(0, sm_set(KSM "/run", "1"));
+	ASSERT_EQ(0, sm_set(KSM "/pages_to_scan", "10000"));
+	ASSERT_EQ(0, sm_set(KSM "/sleep_millisecs", "0"));
+	start(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_FILL));
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_FILL));
+	shared = sm_read_long(KSM "/pages_sharing");
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, MERGE));
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, MERGE));
+	for (tries = 0; tries < 1000; tries++) {
+		if (sm_read_long(KSM "/pages_sharing") - shared >=
+		    sm_pages(LEN))
+			break;
+		usleep(10000);
+	}
+	ASSERT_GT(1000, tries);
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	in_place(_metadata, self);
+}
+
+/* A segment that others may only read; its owner has it, but does not use it. */
+SM_TEST_F(users, shared_memory)
+{
+	long pages = sm_pages(LEN);
+	char *mine;
+
+	self->shm = shmget(IPC_PRIVATE, LEN, IPC_CREAT | 0644);
+	ASSERT_LE(0, self->shm);
+	mine = shmat(self->shm, NULL, 0);
+	ASSERT_NE((void *)-1, (void *)mine);
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	sm_fill(mine, LEN, SEED);
+	ASSERT_EQ(0, sm_unbind());
+	shmdt(mine);
+
+	start(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, ATTACH));
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_BAD));
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	/* Not one page had to be read back. */
+	mine = shmat(self->shm, NULL, 0);
+	ASSERT_NE((void *)-1, (void *)mine);
+	EXPECT_EQ(pages, sm_in_memory(mine, LEN));
+	EXPECT_EQ(0, sm_bad(mine, LEN, SEED));
+	shmdt(mine);
+}
+
+TEST_HARNESS_MAIN
