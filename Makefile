@@ -7,6 +7,7 @@ help:
 
 #: make run      the demonstration: move a running program through swap
 #: make test     all tests; ends with "N passed, N failed, N skipped"
+#: make soak     all races at once, for MINUTES=10; prints its SEED=N
 #: make bench    measure it beside the unmodified kernel and a later one
 #: make boot     a shell in the patched guest
 #: make tree     the patched kernel tree, in out/linux
@@ -22,6 +23,7 @@ help:
 #:   ARCH=ia64            test: build a cross compiler, link a kernel, look into it
 #:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
 #:   DEBUG=1              run, test, boot: a kernel that checks its locking
+#:   MINUTES=N SEED=N RACES="fork ..."   soak: how long, what is random, which
 #:   T=GLOB               test: only the tests with such a name
 #:   C=GLOB RUNS=N        bench: only the cases with such a name; so many times each
 #:   CHECK=apply|build    series: apply it with git am and compare with make
@@ -44,7 +46,7 @@ override CMD := $(value CMD)
 export CMD
 endif
 
-run test bench boot series lint:
+run test soak bench boot series lint:
 	@scripts/$@.sh
 
 tree:
@@ -53,4 +55,4 @@ tree:
 clean:
 	rm -rf out
 
-.PHONY: help run test bench boot tree series lint clean
+.PHONY: help run test soak bench boot tree series lint clean
