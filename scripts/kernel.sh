@@ -93,7 +93,7 @@ mkdir -p "$dir"
 export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swapmig
 # Kbuild has the compiler list what it read: ccache need not preprocess to know,
 # which makes a first build a fifth shorter.
-export CCACHE_DEPEND=1
+export CCACHE_DEPEND=1 CCACHE_BASEDIR=$OUT
 
 # Two callers at once take turns.
 exec 9>"$dir/.lock"
