@@ -80,7 +80,7 @@ BENCH='' "$TOP/scripts/initramfs.sh" >/dev/null
 mkdir -p "$bench" "$OUT/log"
 selftests=$TOP/tools/testing/selftests/swapmig
 gcc -O2 -Wall -Werror -D_GNU_SOURCE -pthread -I"$selftests" -o "$bench/bench" \
-	"$TOP/scripts/guest/bench.c" "$selftests/util.c"
+	"$TOP/scripts/guest/bench.c" "$selftests"/{util,leaks}.c
 cut_copy_page "$OUT/build/x86_64-base-bench/vmlinux"
 [ "$(cases icount)$(cases smp)$(cases disk)" ] ||
 	die "no case is called $C; there are: $("$bench/bench" list | cut -d' ' -f1 | tr '\n' ' ')"

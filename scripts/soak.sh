@@ -6,7 +6,7 @@
 # usage: scripts/soak.sh, with these variables in the environment:
 #   MINUTES=10       how long
 #   SEED=N           what is random; the seed of a run is printed
-#   RACES="a b ..."  only these races of tools/testing/selftests/swapmig/race.h
+#   RACES="a b ..."  only these; a wrong name lists them all
 # and those of scripts/boot.sh, above all DEBUG=1, CPUS=, NODES= and MEM=.
 #
 # The exit status is 1 if anything was wrong, be it the kernel's complaints.
@@ -18,8 +18,8 @@ SEED=${SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 RACES=${RACES:-}
 [[ $MINUTES =~ ^[1-9][0-9]{0,4}$ ]] || die "MINUTES=$MINUTES is not a number of minutes"
 [[ $SEED =~ ^[0-9]{1,18}$ ]] || die "SEED=$SEED is not a number"
-mapfile -t known < <(grep -oE 'X\([a-z_]+\)' "$TOP/tools/testing/selftests/swapmig/race.h" |
-	sed 's/X(\(.*\))/\1/')
+mapfile -t known < <(sed -n 's/^	\.name = "\([a-z_]*\)".*/\1/p' \
+	"$TOP"/tools/testing/selftests/swapmig/race_{memory,machine}.c)
 for race in $RACES; do
 	[[ " ${known[*]} " == *" $race "* ]] || die "no race is called '$race': ${known[*]}"
 done

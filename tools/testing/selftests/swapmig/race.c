@@ -14,7 +14,7 @@
 #include "race.h"
 
 /* What a run has to see besides its rounds, times its scale. */
-#define MIN_CALLS	4	/* of each migrator */
+#define MIN_CALLS	3	/* of each migrator */
 #define MIN_PASSES	2
 
 /* A round that is in vain is tried again, but not for ever. */
@@ -53,6 +53,15 @@ int race_failed(struct race_run *run, const char *file, int line,
 	return -1;
 }
 
+void race_check(struct race_run *run, bool good, const char *file, int line,
+		const char *what)
+{
+	if (good)
+		return;
+	race_failed(run, file, line, what);
+	longjmp(run->failed, 1);
+}
+
 long race_env(const char *name, long otherwise)
 {
 	const char *value = getenv(name);
@@ -86,7 +95,7 @@ int race_child_end(struct race_run *run, pid_t pid)
 
 /* The target */
 
-static int map_regions(struct race_run *run)
+static void map_regions(struct race_run *run)
 {
 	struct race_region *r = run->region;
 	int i, dir, fd;
@@ -118,11 +127,10 @@ static int map_regions(struct race_run *run)
 		sm_fill(r[i].addr, r[i].len, r[i].seed);
 		run->shared->region[i] = r[i];
 	}
-	return 0;
 }
 
 /* All of the region is right; then, sometimes, write it anew. */
-static int look(struct race_run *run, struct race_region *r)
+static void look(struct race_run *run, struct race_region *r)
 {
 	RACE_CHECK(run, !sm_bad(r->addr, r->len, r->seed));
 	count(&run->shared->pages, sm_pages(r->len));
@@ -130,20 +138,17 @@ static int look(struct race_run *run, struct race_region *r)
 		r->seed++;
 		sm_fill(r->addr, r->len, r->seed);
 	}
-	return 0;
 }
 
-static int do_round(struct race_run *run)
+static void do_round(struct race_run *run)
 {
 	long nr = run->shared->tries;
 	int hit = run->race->round(run, nr);
 
-	if (hit < 0)
-		return race_failed(run, __FILE__, __LINE__, run->race->name);
+	RACE_CHECK(run, hit >= 0);
 	count(&run->shared->tries, 1);
 	count(&run->shared->hits, hit);
 	RACE_CHECK(run, run->shared->hits >= nr / MAX_TRIES);
-	return 0;
 }
 
 static int target(struct race_run *run)
@@ -151,8 +156,9 @@ static int target(struct race_run *run)
 	const struct race *race = run->race;
 	long i;
 
-	if (map_regions(run))
+	if (setjmp(run->failed))
 		return 1;
+	map_regions(run);
 	if (!race->outside) {
 		run->scratch = sm_map_huge(RACE_SCRATCH);
 		if (!run->scratch)
@@ -163,10 +169,9 @@ static int target(struct race_run *run)
 	}
 	set(&run->shared->ready);
 	for (i = 0; !has(&run->shared->exit); i++) {
-		if (!race->outside && do_round(run))
-			return 1;
-		if (look(run, &run->region[i % RACE_REGIONS]))
-			return 1;
+		if (!race->outside)
+			do_round(run);
+		look(run, &run->region[i % RACE_REGIONS]);
 		if (i % RACE_REGIONS == RACE_REGIONS - 1)
 			count(&run->shared->passes, 1);
 	}
@@ -245,7 +250,7 @@ static bool enough(struct race_run *run)
 	       seen(&shared->hits) >= run->race->rounds * run->scale;
 }
 
-static int start(struct race_run *run)
+static void start(struct race_run *run)
 {
 	int i, nr = run->race->migrators ? run->race->migrators : 1;
 
@@ -264,7 +269,6 @@ static int start(struct race_run *run)
 		RACE_CHECK(run, !ended(run->target));
 		usleep(1000);
 	}
-	return 0;
 }
 
 static int go(struct race_run *run)
@@ -272,15 +276,16 @@ static int go(struct race_run *run)
 	const struct race *race = run->race;
 	int i;
 
-	if (start(run))
+	if (setjmp(run->failed))
 		return -1;
+	start(run);
 	if (race->outside && race->begin)
 		RACE_CHECK(run, !race->begin(run));
 	while (!enough(run)) {
 		if (!race->outside)
 			usleep(1000);
-		else if (do_round(run))
-			return -1;
+		else
+			do_round(run);
 		for (i = 0; i < RACE_MIGRATORS; i++)
 			RACE_CHECK(run, run->migrator[i] <= 0 ||
 				   !ended(run->migrator[i]));

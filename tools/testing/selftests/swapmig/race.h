@@ -6,6 +6,7 @@
 #ifndef SWAPMIG_RACE_H
 #define SWAPMIG_RACE_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,17 +48,18 @@ struct race_run {
 	uint64_t random;
 	char *scratch;		/* for rounds of the target: RACE_SCRATCH bytes */
 	void *data;		/* of the race */
+	jmp_buf failed;
 };
 
 /*
- * Functions return -1 when something is wrong, and a round 1 when it did what
- * it is there for, 0 when it could not this time.
+ * A round returns 1 when it did what it is there for, 0 when it could not this time.
+ * What is wrong is told by RACE_CHECK(), or by returning -1.
  */
 struct race {
 	const char *name;
 	const char *(*lacks)(void);
 	bool outside;		/* rounds are not done by the target */
-	bool alone;		/* takes something away from other races */
+	bool any_path;		/* the path is not what the test chose */
 	int migrators;		/* 1 unless said otherwise */
 	int rounds;		/* that have to hit */
 	int (*begin)(struct race_run *run);
@@ -65,14 +67,14 @@ struct race {
 	void (*end)(struct race_run *run);
 };
 
-/* Note the first failure of a run; -1. */
+/* Note the first failure of a run; the latter does not return after one. */
 int race_failed(struct race_run *run, const char *file, int line,
 		const char *what);
+void race_check(struct race_run *run, bool good, const char *file, int line,
+		const char *what);
 
-#define RACE_CHECK(run, good) do {					\
-	if (!(good))							\
-		return race_failed(run, __FILE__, __LINE__, #good);	\
-} while (0)
+#define RACE_CHECK(run, good)						\
+	race_check(run, good, __FILE__, __LINE__, #good)
 
 unsigned long race_random(struct race_run *run, unsigned long below);
 long race_env(const char *name, long otherwise);
@@ -86,21 +88,8 @@ struct race_shared *race_share(void);
 const char *race_run(const struct race *race, uint64_t seed, long scale,
 		     struct race_shared *shared);
 
-/* Of the target's own doing, in race_memory.c. */
-#define RACES_OF_MEMORY(X)						\
-	X(fork) X(exec) X(unmap) X(remap) X(protect) X(dontneed)	\
-	X(lazyfree) X(pageout) X(collapse) X(split) X(merge)		\
-	X(direct_io) X(vmsplice) X(userfault) X(write_protect) X(mlock)	\
-	X(truncate) X(shm_lock) X(move_pages)
-
-/* Of the machine around it, in race_machine.c. */
-#define RACES_OF_MACHINE(X)						\
-	X(migrators) X(path) X(process_madvise) X(swapoff)		\
-	X(memcg_limits) X(memcg_moves) X(memcg_charges) X(cpuset) X(oom)\
-	X(numa_balancing) X(compaction) X(hotremove) X(umount)
-
-#define RACE_DECLARE(name)	extern const struct race race_##name;
-RACES_OF_MEMORY(RACE_DECLARE)
-RACES_OF_MACHINE(RACE_DECLARE)
+/* Of the target's own doing, and of the machine around it; up to NULL. */
+extern const struct race * const races_of_memory[];
+extern const struct race * const races_of_machine[];
 
 #endif /* SWAPMIG_RACE_H */

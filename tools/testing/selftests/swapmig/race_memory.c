@@ -63,7 +63,7 @@ static int round_fork(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_fork = {
+static const struct race race_fork = {
 	.name = "fork", .round = round_fork, .rounds = 10,
 };
 
@@ -88,8 +88,6 @@ static void __attribute__((constructor)) be_executed(void)
 
 static int round_exec(struct race_run *run, long nr)
 {
-	char *env[] = { EXEC_ENV "=1", NULL };
-	char *arg[] = { "race", NULL };
 	pid_t pid = race_child(run);
 
 	RACE_CHECK(run, pid >= 0);
@@ -97,14 +95,15 @@ static int round_exec(struct race_run *run, long nr)
 		sm_fill(run->scratch, LEN, nr);
 		if (sm_bad(run->scratch, LEN, nr))
 			_exit(3);
-		execve("/proc/self/exe", arg, env);
+		setenv(EXEC_ENV, "1", 1);
+		execl("/proc/self/exe", "race", NULL);
 		_exit(4);
 	}
 	RACE_CHECK(run, !race_child_end(run, pid));
 	return 1;
 }
 
-const struct race race_exec = {
+static const struct race race_exec = {
 	.name = "exec", .round = round_exec, .rounds = 5,
 };
 
@@ -126,7 +125,7 @@ static int round_unmap(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_unmap = {
+static const struct race race_unmap = {
 	.name = "unmap", .round = round_unmap, .rounds = 20,
 };
 
@@ -154,7 +153,7 @@ static int round_remap(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_remap = {
+static const struct race race_remap = {
 	.name = "remap", .round = round_remap, .rounds = 20,
 };
 
@@ -170,7 +169,7 @@ static int round_protect(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_protect = {
+static const struct race race_protect = {
 	.name = "protect", .round = round_protect, .rounds = 20,
 };
 
@@ -192,7 +191,7 @@ static int round_dontneed(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_dontneed = {
+static const struct race race_dontneed = {
 	.name = "dontneed", .round = round_dontneed, .rounds = 20,
 };
 
@@ -218,7 +217,7 @@ static int round_lazyfree(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_lazyfree = {
+static const struct race race_lazyfree = {
 	.name = "lazyfree", .round = round_lazyfree, .rounds = 20,
 };
 
@@ -231,7 +230,7 @@ static int round_pageout(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_pageout = {
+static const struct race race_pageout = {
 	.name = "pageout", .round = round_pageout, .rounds = 20,
 };
 
@@ -261,7 +260,7 @@ static int round_collapse(struct race_run *run, long nr)
 	return done;
 }
 
-const struct race race_collapse = {
+static const struct race race_collapse = {
 	.name = "collapse", .lacks = lacks_huge, .begin = begin_collapse,
 	.round = round_collapse, .rounds = 3,
 };
@@ -294,7 +293,7 @@ static int round_split(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_split = {
+static const struct race race_split = {
 	.name = "split", .lacks = lacks_split, .round = round_split,
 	.rounds = 5,
 };
@@ -340,7 +339,7 @@ static int round_merge(struct race_run *run, long nr)
 	return hit;
 }
 
-const struct race race_merge = {
+static const struct race race_merge = {
 	.name = "merge", .lacks = lacks_ksm, .begin = begin_merge,
 	.round = round_merge, .rounds = 5,
 };
@@ -374,7 +373,7 @@ static int round_direct_io(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_direct_io = {
+static const struct race race_direct_io = {
 	.name = "direct_io", .lacks = sm_lacks_ext4, .begin = begin_direct_io,
 	.round = round_direct_io, .rounds = 10,
 };
@@ -401,7 +400,7 @@ static int round_vmsplice(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_vmsplice = {
+static const struct race race_vmsplice = {
 	.name = "vmsplice", .round = round_vmsplice, .rounds = 20,
 };
 
@@ -518,7 +517,7 @@ static int round_userfault(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_userfault = {
+static const struct race race_userfault = {
 	.name = "userfault", .lacks = lacks_userfault,
 	.begin = begin_userfault, .round = round_userfault, .rounds = 10,
 };
@@ -550,7 +549,7 @@ static int round_write_protect(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_write_protect = {
+static const struct race race_write_protect = {
 	.name = "write_protect", .lacks = lacks_write_protect,
 	.begin = begin_write_protect, .round = round_write_protect,
 	.rounds = 10,
@@ -572,7 +571,7 @@ static int round_mlock(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_mlock = {
+static const struct race race_mlock = {
 	.name = "mlock", .round = round_mlock, .rounds = 12,
 };
 
@@ -595,7 +594,7 @@ static int round_shm_lock(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_shm_lock = {
+static const struct race race_shm_lock = {
 	.name = "shm_lock", .round = round_shm_lock, .rounds = 20,
 };
 
@@ -641,7 +640,7 @@ static int round_truncate(struct race_run *run, long nr)
 	return ret;
 }
 
-const struct race race_truncate = {
+static const struct race race_truncate = {
 	.name = "truncate", .round = round_truncate, .rounds = 20,
 };
 
@@ -672,6 +671,14 @@ static int round_move_pages(struct race_run *run, long nr)
 	return 1;
 }
 
-const struct race race_move_pages = {
+static const struct race race_move_pages = {
 	.name = "move_pages", .round = round_move_pages, .rounds = 12,
+};
+
+const struct race * const races_of_memory[] = {
+	&race_fork, &race_exec, &race_unmap, &race_remap, &race_protect,
+	&race_dontneed, &race_lazyfree, &race_pageout, &race_collapse,
+	&race_split, &race_merge, &race_direct_io, &race_vmsplice,
+	&race_userfault, &race_write_protect, &race_mlock, &race_shm_lock,
+	&race_truncate, &race_move_pages, NULL,
 };

@@ -1,80 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Races of migration with what happens to the target and the machine, each
- * of them bounded; see race.h. SWAPMIG_ROUNDS=N makes them last N times as long,
- * SWAPMIG_SEED=N changes what is random.
- */
-#include "../kselftest_harness.h"
-#include "race.h"
+/* Races of migration with what happens to the target and the machine. */
+#include "races_of.h"
 
-FIXTURE(races)
+SM_TEST_F(races, migrators)
 {
-	struct race_shared *shared;
-};
-
-FIXTURE_VARIANT(races)
-{
-	const char *path;
-	enum sm_dev dev;
-	const char *counter;	/* of what the path does */
-};
-
-FIXTURE_VARIANT_ADD(races, swap_zram)
-{
-	.path = "swap", .dev = SM_ZRAM, .counter = "swapmig_evicted",
-};
-
-FIXTURE_VARIANT_ADD(races, swap_disk)
-{
-	.path = "swap", .dev = SM_DISK, .counter = "swapmig_evicted",
-};
-
-FIXTURE_VARIANT_ADD(races, direct)
-{
-	.path = "direct", .dev = SM_ZRAM, .counter = "swapmig_moved",
-};
-
-FIXTURE_SETUP(races)
-{
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
-	SM_NEED(sm_lacks_swap(variant->dev));
-	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
-	ASSERT_EQ(0, sm_prefer(variant->path));
-	self->shared = race_share();
-	ASSERT_TRUE(!!self->shared);
+	run(_metadata, self, variant->counter, races_of_machine, "migrators");
 }
 
-FIXTURE_TEARDOWN(races)
+SM_TEST_F(races, path)
 {
-	sm_cleanup();
+	run(_metadata, self, variant->counter, races_of_machine, "path");
 }
 
-static void run(SM_ARGS(races), const struct race *race, const char *counter)
+SM_TEST_F(races, process_madvise)
 {
-	long seed = race_env("SWAPMIG_SEED", 1);
-	long long carried = sm_vmstat(counter);
-	const char *wrong;
-
-	SM_NEED(race->lacks ? race->lacks() : NULL);
-	wrong = race_run(race, seed, race_env("SWAPMIG_ROUNDS", 1),
-			 self->shared);
-	carried = sm_vmstat(counter) - carried;
-	TH_LOG("seed %ld: %ld of %ld rounds, %ld pages verified, %s %lld", seed,
-	       self->shared->hits, self->shared->tries, self->shared->pages,
-	       counter, carried);
-	EXPECT_TRUE(!wrong) {
-		TH_LOG("%s", wrong);
-	}
-	/* Nothing has been shown by memory that stayed where it was. */
-	EXPECT_LT(sm_pages(MIB), carried);
+	run(_metadata, self, variant->counter, races_of_machine,
+	    "process_madvise");
 }
 
-#define RACE(name)							\
-SM_TEST_F(races, name)							\
-{									\
-	run(_metadata, self, &race_##name, variant->counter);		\
+SM_TEST_F(races, swapoff)
+{
+	run(_metadata, self, variant->counter, races_of_machine, "swapoff");
 }
-RACES_OF_MACHINE(RACE)
+
+SM_TEST_F(races, memcg_limits)
+{
+	run(_metadata, self, variant->counter, races_of_machine,
+	    "memcg_limits");
+}
+
+SM_TEST_F(races, memcg_moves)
+{
+	run(_metadata, self, variant->counter, races_of_machine, "memcg_moves");
+}
+
+SM_TEST_F(races, cpuset)
+{
+	run(_metadata, self, variant->counter, races_of_machine, "cpuset");
+}
+
+SM_TEST_F(races, oom)
+{
+	run(_metadata, self, variant->counter, races_of_machine, "oom");
+}
+
+SM_TEST_F(races, numa_balancing)
+{
+	run(_metadata, self, variant->counter, races_of_machine,
+	    "numa_balancing");
+}
+
+SM_TEST_F(races, compaction)
+{
+	run(_metadata, self, variant->counter, races_of_machine, "compaction");
+}
+
+SM_TEST_F(races, hotremove)
+{
+	run(_metadata, self, variant->counter, races_of_machine, "hotremove");
+}
+
+SM_TEST_F(races, umount)
+{
+	run(_metadata, self, variant->counter, races_of_machine, "umount");
+}
 
 TEST_HARNESS_MAIN

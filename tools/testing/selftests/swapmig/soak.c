@@ -22,13 +22,10 @@
 #define RUN_LIMIT	300	/* seconds, for one that hangs */
 #define TELL		30	/* seconds between reports */
 
-#define RACE_POINTER(name)	&race_##name,
-static const struct race * const races[] = {
-	RACES_OF_MEMORY(RACE_POINTER)
-	RACES_OF_MACHINE(RACE_POINTER)
-};
+#define MAX_RACES	64
 
-#define NR_RACES	((int)(sizeof(races) / sizeof(*races)))
+static const struct race *races[MAX_RACES];
+static int nr_races;
 
 /* Runs that are under way, by race. */
 static struct {
@@ -37,7 +34,7 @@ static struct {
 	uint64_t seed;
 	long began;
 	struct race_shared *shared;
-} run[NR_RACES];
+} run[MAX_RACES];
 
 static uint64_t seed;
 static long nr_runs, nr_failed, nr_rounds;
@@ -61,7 +58,7 @@ static void tell(const char *when, long long carried)
 {
 	carried = sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved") -
 		  carried;
-	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld pages migrated, %llu MiB verified\n",
+	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld pages migrated, %llu MiB right\n",
 	       when, nr_runs, nr_failed, nr_rounds, carried,
 	       nr_verified * sm_page / MIB);
 	fflush(stdout);
@@ -92,17 +89,28 @@ static int prepare_machine(void)
 	       sm_swap_on(SM_DISK, 256 * MIB) ? -1 : 0;
 }
 
+/* Those of version 1 of control groups would take the controller from the others. */
+static void collect(const struct race * const *list)
+{
+	for (; *list && nr_races < MAX_RACES; list++)
+		if (strcmp((*list)->name, "memcg_charges"))
+			races[nr_races++] = *list;
+}
+
 static int choose(int nr_names, char **name)
 {
 	int i, n, nr = 0;
 
-	for (i = 0; i < NR_RACES; i++) {
+	collect(races_of_memory);
+	collect(races_of_machine);
+
+	for (i = 0; i < nr_races; i++) {
 		const char *why = NULL;
 
 		for (n = 0; n < nr_names; n++)
 			if (!strcmp(name[n], races[i]->name))
 				break;
-		if (nr_names ? n == nr_names : races[i]->alone)
+		if (nr_names && n == nr_names)
 			continue;
 		if (races[i]->lacks)
 			why = races[i]->lacks();
@@ -162,10 +170,10 @@ static int go_on(int nr_chosen, long end)
 	int i, nr = 0, status;
 	pid_t pid;
 
-	for (i = 0; i < NR_RACES; i++)
+	for (i = 0; i < nr_races; i++)
 		nr += run[i].pid > 0;
 	while (nr < NR_RUNS && nr < nr_chosen && seconds() < end) {
-		i = chance(NR_RACES);
+		i = chance(nr_races);
 		if (!run[i].chosen || run[i].pid > 0)
 			continue;
 		start(i);
@@ -174,7 +182,7 @@ static int go_on(int nr_chosen, long end)
 	if (!nr)
 		return 0;
 	pid = wait(&status);
-	for (i = 0; i < NR_RACES; i++)
+	for (i = 0; i < nr_races; i++)
 		if (run[i].pid == pid)
 			finish(i, status);
 	return nr;
