@@ -112,7 +112,9 @@ if [ -n "${ICOUNT:-}" ]; then
 		die "ICOUNT=1 needs CPUS=1 and ACCEL=tcg"
 	fi
 else
-	CPUS=${CPUS:-2} NODES=${NODES:-4} MEM=${MEM:-2048}
+	# KASAN alone takes an eighth of the memory.
+	CPUS=${CPUS:-2} NODES=${NODES:-4} MEM=${MEM:-${DEBUG:+2560}}
+	MEM=${MEM:-2048}
 fi
 number CPUS 1; number NODES 1; number MEM 128
 # With less, emulated nodes of a 32-bit kernel vanish, or it does not get far.

@@ -28,6 +28,7 @@ fragments()
 	[ "$name" != linux ] || [ "$BENCH" ] || names+=(linux)
 	[ "$name" != peer ] || names+=(peer)
 	[ -z "$DEBUG" ] || names+=(debug)
+	[ -z "$DEBUG" ] || [ "$ARCH" != x86_64 ] || names+=(sanitize)
 	printf "$TOP/scripts/config/%s.config\n" "${names[@]}"
 }
 
