@@ -18,6 +18,8 @@
 #	i386/*			the 32-bit programs on a 32-bit kernel
 #	ia64/*			what our code compiles to with a cross compiler. Only
 #				with ARCH=ia64: to build the compiler takes a while
+#
+# DEBUG=1: on a kernel that checks more, and is slower. Leaves out fake/*.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -26,6 +28,9 @@ arch=${ARCH:-x86_64}
 unset ARCH
 results=$OUT/test/results
 boot=$TOP/scripts/boot.sh
+# How many times longer anything may take in the guest.
+slow=${DEBUG:+6}
+slow=${slow:-1}
 
 # picked NAME: does T choose this test?
 picked()
@@ -132,7 +137,7 @@ in_guest()
 	local group=$1 cmd=$2 log=$OUT/test/$1 rc=0
 	shift 2
 
-	env "$@" BOOT_NAME="$group" TIMEOUT=1500 CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
+	env "$@" BOOT_NAME="$group" TIMEOUT=$((1500 * slow)) CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
 		tee "$log.log" | "$TOP/scripts/tap.pl" "$group" >>"$results" || rc=$?
 	[ $rc = 0 ] || record failed "$group: the guest" <"$log.err"
 }
@@ -168,7 +173,8 @@ group()
 
 	programs=$(selftests "$name")
 	[ "$programs" ] && built "$name" "$@" || return 0
-	in_guest "$name" "exec /usr/libexec/kselftest/selftests $programs" "$@"
+	in_guest "$name" \
+		"SWAPMIG_SLOW=$slow exec /usr/libexec/kselftest/selftests $programs" "$@"
 }
 
 # kunit NAME [VARIABLE=VALUE...]: the KUnit tests in a guest like this
@@ -257,7 +263,7 @@ if [ "$arch" = x86_64 ]; then
 	check syscalls/wrong syscalls_wrong
 	kunit kunit
 	group numa
-	group fake FAKE=1
+	[ "${DEBUG:-}" ] || group fake FAKE=1
 	# All programs: compat system calls are on every way into the kernel, and
 	# it takes no longer than the others.
 	group compat PROGRAMS=i386

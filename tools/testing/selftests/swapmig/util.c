@@ -77,6 +77,13 @@ static void __attribute__((destructor)) finish(void)
 	}
 }
 
+int sm_slow(void)
+{
+	const char *times = getenv("SWAPMIG_SLOW");
+
+	return times && atoi(times) > 0 ? atoi(times) : 1;
+}
+
 /* Small files */
 
 static int read_file(const char *path, char *buf, size_t size)

@@ -17,10 +17,23 @@
 #define SM_HUGE			(2 * MIB)
 #define SM_NOBODY		65534
 
-/* A test of migration over a slow disk in an emulated machine is slow. */
+/*
+ * Seconds after which a test is ended. One of migration over a slow disk in an
+ * emulated machine is slow, and as many times slower as SWAPMIG_SLOW says if the
+ * kernel checks all it does.
+ */
 #define SM_TIMEOUT		120
 
-#define SM_TEST_F(fixture, name)	TEST_F_TIMEOUT(fixture, name, SM_TIMEOUT)
+#define SM_TEST_F(fixture, name)					\
+	static struct __test_metadata _##fixture##_##name##_object;	\
+	static void __attribute__((constructor))			\
+	_##fixture##_##name##_slow(void)				\
+	{								\
+		_##fixture##_##name##_object.timeout *= sm_slow();	\
+	}								\
+	TEST_F_TIMEOUT(fixture, name, SM_TIMEOUT)
+
+int sm_slow(void);
 
 /*
  * Give up a test for the reason @why, unless that is NULL. A plain return
