@@ -33,19 +33,24 @@ check_checkpatch()
 	[ -z "$said" ]
 }
 
-# warnings TREE TARGET...: what sparse and, for our directory, gcc with W=1 say
+# warnings ARCH TREE TARGET...: what sparse and, for our directory, gcc with W=1 say
 # about these objects, without line numbers.
 warnings()
 {
-	local tree=$1 objects=$OUT/build/lint-$1 log=$OUT/log/lint-$1.log make
-	shift
-	make=(make -C "$OUT/$tree" O="$objects" ARCH=x86_64 CC='ccache gcc' -j"$JOBS")
+	local arch=$1 tree=$2 cross='' start=tinyconfig configs=(common "$1" checks linux) make
+	local objects=$OUT/build/lint-$1-$2 log=$OUT/log/lint-$1-$2.log
+	shift 2
 
+	if [ "$arch" = ia64 ]; then
+		cross=ia64-linux-gnu- start=allnoconfig configs=(ia64 linux)
+	fi
+	make=(make -C "$OUT/$tree" O="$objects" ARCH="$arch" CROSS_COMPILE="$cross"
+	      CC="ccache ${cross}gcc" -j"$JOBS")
 	{
-		"${make[@]}" tinyconfig
-		cat "$TOP"/scripts/config/{common,x86_64,checks,linux}.config >>"$objects/.config"
+		"${make[@]}" "$start"
+		(cd "$TOP/scripts/config" && cat "${configs[@]/%/.config}") >>"$objects/.config"
 		"${make[@]}" olddefconfig
-		"${make[@]}" prepare
+		"${make[@]}" W=1 prepare
 	} >"$log" 2>&1 || return
 	"${make[@]}" C=2 "$@" >>"$log" 2>&1 || return
 	if [ -d "$OUT/$tree/mm/swapmig" ]; then
