@@ -42,6 +42,7 @@ populate()
 	printf '%s\n' root:x:0:0::/root:/bin/sh user:x:1000:1000::/tmp:/bin/sh \
 		other:x:1001:1001::/tmp:/bin/sh nobody:x:65534:65534::/tmp:/bin/sh >"$root/etc/passwd"
 	printf '%s\n' root:x:0: tty:x:5: user:x:1000: other:x:1001: nogroup:x:65534: >"$root/etc/group"
+	: >"$root/etc/fstab"	# swapoff -a wants to read it
 	if [ -d "$selftests/install/swapmig" ]; then
 		mkdir -p "$root/usr/libexec/kselftest"
 		cp -r "$selftests"/install/{swapmig,kselftest-list.txt} "$root/usr/libexec/kselftest/"
