@@ -237,6 +237,14 @@ static bool ended(pid_t pid)
 	       info.si_pid;
 }
 
+/* Pages that have been carried on the path that the race is about. */
+long long race_carried(const struct race *race, const char *counter)
+{
+	if (!counter || race->any_path)
+		return sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved");
+	return sm_vmstat(counter);
+}
+
 static bool enough(struct race_run *run)
 {
 	struct race_shared *shared = run->shared;
@@ -247,7 +255,9 @@ static bool enough(struct race_run *run)
 		    seen(&shared->calls[i]) < MIN_CALLS * run->scale)
 			return false;
 	return seen(&shared->passes) >= MIN_PASSES * run->scale &&
-	       seen(&shared->hits) >= run->race->rounds * run->scale;
+	       seen(&shared->hits) >= run->race->rounds * run->scale &&
+	       race_carried(run->race, run->counter) - run->carried >=
+			RACE_MIN_CARRIED * run->scale;
 }
 
 static void start(struct race_run *run)
@@ -312,11 +322,12 @@ struct race_shared *race_share(void)
 			 MAP_SHARED | MAP_ANONYMOUS);
 }
 
-const char *race_run(const struct race *race, uint64_t seed, long scale,
-		     struct race_shared *shared)
+const char *race_run(const struct race *race, const char *counter, uint64_t seed,
+		     long scale, struct race_shared *shared)
 {
 	struct race_run run = {
 		.race = race, .shared = shared, .scale = scale, .random = seed,
+		.counter = counter, .carried = race_carried(race, counter),
 	};
 	int i, ret;
 

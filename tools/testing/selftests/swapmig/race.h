@@ -45,6 +45,8 @@ struct race_run {
 	pid_t target;
 	pid_t migrator[RACE_MIGRATORS];
 	long scale;		/* times as many rounds as usual */
+	const char *counter;	/* of what the path does; NULL: of any path */
+	long long carried;	/* what it was before the run */
 	uint64_t random;
 	char *scratch;		/* for rounds of the target: RACE_SCRATCH bytes */
 	void *data;		/* of the race */
@@ -85,8 +87,12 @@ int race_child_end(struct race_run *run, pid_t pid);
 
 /* All of a run: NULL, or what went wrong. */
 struct race_shared *race_share(void);
-const char *race_run(const struct race *race, uint64_t seed, long scale,
-		     struct race_shared *shared);
+const char *race_run(const struct race *race, const char *counter, uint64_t seed,
+		     long scale, struct race_shared *shared);
+long long race_carried(const struct race *race, const char *counter);
+
+/* Nothing has been shown by memory that stayed where it was. */
+#define RACE_MIN_CARRIED	64
 
 /* Of the target's own doing, and of the machine around it; up to NULL. */
 extern const struct race * const races_of_memory[];

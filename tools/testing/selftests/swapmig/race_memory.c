@@ -574,7 +574,7 @@ static int round_mlock(struct race_run *run, long nr)
 }
 
 static const struct race race_mlock = {
-	.name = "mlock", .round = round_mlock, .rounds = 12,
+	.name = "mlock", .any_path = true, .round = round_mlock, .rounds = 12,
 };
 
 static int round_shm_lock(struct race_run *run, long nr)

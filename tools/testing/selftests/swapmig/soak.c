@@ -138,7 +138,7 @@ static void start(int i)
 	if (run[i].pid)
 		return;
 	alarm(RUN_LIMIT);
-	wrong = race_run(races[i], run[i].seed, 1 + chance(3), run[i].shared);
+	wrong = race_run(races[i], NULL, run[i].seed, 1 + chance(3), run[i].shared);
 	if (wrong)
 		fprintf(stderr, "FAILED: %s, seed %llu: %s\n", races[i]->name,
 			(unsigned long long)run[i].seed, wrong);
