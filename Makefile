@@ -22,7 +22,7 @@ help:
 #:   ARCH=i386            run, boot: a 32-bit kernel; test: only its tests
 #:   ARCH=ia64            test: build a cross compiler, link a kernel, look into it
 #:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
-#:   DEBUG=1              run, test, boot: a kernel that checks its locking
+#:   DEBUG=1              run, test, boot: a slow kernel with KASAN, lockdep, kmemleak
 #:   MINUTES=N SEED=N RACES="fork ..."   soak: how long, what is random, which
 #:   T=GLOB               test: only the tests with such a name
 #:   C=GLOB RUNS=N        bench: only the cases with such a name; so many times each
