@@ -23,7 +23,7 @@ while (<$in>) {
 	$metrics{$case} //= [];
 	push @{$metrics{$case}}, $metric unless grep { $_ eq $metric } @{$metrics{$case}};
 	push @{$values{$case}{$metric}{$kernel}}, $value;
-	$unit{$metric} = $unit;
+	$unit{$case}{$metric} = $unit;
 }
 close $in;
 
@@ -79,9 +79,9 @@ for my $case (@cases) {
 			}
 			printf ' %10s ±%4.1f %%', number(median(@$list)), spread(@$list) / 2;
 			print $out join("\t", $case, $kernel, $metric, number(median(@$list)),
-					$unit{$metric}), "\n";
+					$unit{$case}{$metric}), "\n";
 		}
-		print "  $unit{$metric}\n";
+		print "  $unit{$case}{$metric}\n";
 	}
 }
 close $out;
@@ -130,9 +130,10 @@ for my $path (qw(direct swap direct_huge swap_huge)) {
 		limit("stall_${path}_$size: the wait for mmap_lock",
 		      most('linux', 'stall_insn', "stall_${path}_$size"), 250_000);
 	}
+	# A wait is a part of a hold, by chance a small one: compare with a whole one.
+	my $hold = value('linux', "counts_${path}_64M", 'longest_hold_insn');
 	limit("stall_${path}_256M: the stall grows with the program",
-	      most('linux', 'stall_insn', "stall_${path}_256M"),
-	      scaled(1.25, most('linux', 'stall_insn', "stall_${path}_16M", "stall_${path}_64M")));
+	      most('linux', 'stall_insn', "stall_${path}_256M"), scaled(1.25, $hold));
 }
 for my $size (@sizes) {
 	for my $huge ('', '_huge') {

@@ -108,6 +108,6 @@ measure disk linux DISK_BPS=$((24 << 20)) || rc=1
 "$TOP/scripts/bench.pl" "$runs" "$bench/results.tsv" "$C" || rc=$?
 for plot in "$TOP"/scripts/plot/*.gp; do
 	name=$(basename "$plot" .gp)
-	! gnuplot -e "results='$bench/results.tsv'; outfile='$bench/$name.svg'" "$plot" || say "plot: out/bench/$name.svg"
+	! gnuplot -e "results='$bench/results.tsv'; runs='$runs'; outfile='$bench/$name.svg'" "$plot" || say "plot: out/bench/$name.svg"
 done
 exit $rc

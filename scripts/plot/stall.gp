@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# How long the target waits for mmap_lock: bench.sh sets results and outfile.
+# How long the target waits for mmap_lock: bench.sh sets runs and outfile.
 
 set terminal svg size 720,440 font "sans,14" background "white"
 set output outfile
@@ -16,7 +16,8 @@ set key outside right top reverse Left samplen 2 spacing 1.3
 set border 3
 set tics nomirror
 
-wait(kernel, path) = sprintf("< awk -F '\\t' '$2 == \"%s\" && $3 == \"stall_insn\" && $1 ~ /^%s_[0-9]+M$/ { sub(/.*_/, \"\", $1); print $1 + 0, $4 / 125000 }' %s | sort -n", kernel, path, results)
+# the longest of all runs
+wait(kernel, path) = sprintf("< awk -F '\\t' '$2 == \"%s\" && $3 == \"stall_insn\" && $1 ~ /^%s_[0-9]+M$/ { sub(/.*_/, \"\", $1); if ($4 > most[$1 + 0]) most[$1 + 0] = $4 } END { for (size in most) print size, most[size] / 125000 }' %s | sort -n", kernel, path, runs)
 
 plot wait("base", "stall_swap")   with linespoints lw 2 pt 4 lc rgb "#999999" title "6.1, MADV\\_PAGEOUT", \
      wait("base", "stall_direct") with linespoints lw 2 pt 5 lc rgb "#777777" title "6.1", \
