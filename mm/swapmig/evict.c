@@ -103,8 +103,9 @@ static void put_aside_referenced(struct list_head *folios,
  * on the list, neighbours in one go.
  *
  * The lock of a folio holds off truncation, so its mapping has its inode, and that
- * its super block.  For the time after, both are pinned: an inode alone would not
- * keep the file system from being unmounted.
+ * its super block.  For the time after, both are held: an inode alone would not
+ * keep the file system from being unmounted.  As with flusher threads, umount(2)
+ * waits for us; if it has come first, it writes the folio itself.
  */
 static void write_dirty_files(struct list_head *folios)
 {
@@ -113,8 +114,8 @@ static void write_dirty_files(struct list_head *folios)
 
 	blk_start_plug(&plug);
 	list_for_each_entry_safe_reverse(folio, next, folios, lru) {
-		struct super_block *sb = NULL;
 		struct address_space *mapping;
+		struct super_block *sb = NULL;
 		struct inode *inode = NULL;
 		loff_t start, end;
 
@@ -124,10 +125,10 @@ static void write_dirty_files(struct list_head *folios)
 		mapping = folio_mapping(folio);
 		if (mapping && !folio_test_anon(folio))
 			sb = mapping->host->i_sb;
-		if (sb && atomic_inc_not_zero(&sb->s_active))
-			inode = igrab(mapping->host);
-		else
+		if (sb && !down_read_trylock(&sb->s_umount))
 			sb = NULL;
+		if (sb)
+			inode = igrab(mapping->host);
 		start = folio_pos(folio);
 		end = start + folio_size(folio);
 		folio_unlock(folio);
@@ -144,7 +145,7 @@ static void write_dirty_files(struct list_head *folios)
 			iput(inode);
 		}
 		if (sb)
-			deactivate_super(sb);
+			up_read(&sb->s_umount);
 	}
 	blk_finish_plug(&plug);
 }

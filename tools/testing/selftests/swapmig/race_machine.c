@@ -630,6 +630,19 @@ static char *map_file(struct fs *fs)
 	return p;
 }
 
+/* A call may still be looking at the dead, but not for long. */
+static int unmount_image(struct fs *fs)
+{
+	int tries;
+
+	for (tries = 0; umount(fs->dir); tries++) {
+		if (errno != EBUSY || tries == 1000)
+			return -1;
+		usleep(10000);
+	}
+	return 0;
+}
+
 static int round_umount(struct race_run *run, long nr)
 {
 	struct fs *fs = run->data;
@@ -648,16 +661,15 @@ static int round_umount(struct race_run *run, long nr)
 		usleep(race_random(run, 20000));
 		_exit(sm_bad(p, FILE_SIZE, nr) ? 2 : 0);
 	}
-	/* Dead, but perhaps not yet let go of by the last call. */
 	RACE_CHECK(run, !race_child_end(run, pid));
-	RACE_CHECK(run, !umount(fs->dir));
+	RACE_CHECK(run, !unmount_image(fs));
 
 	RACE_CHECK(run, !mount_image(fs));
 	p = map_file(fs);
 	RACE_CHECK(run, p);
 	bad = sm_bad(p, FILE_SIZE, nr);
 	munmap(p, FILE_SIZE);
-	RACE_CHECK(run, !umount(fs->dir));
+	RACE_CHECK(run, !unmount_image(fs));
 	RACE_CHECK(run, !bad);
 	return 1;
 }
