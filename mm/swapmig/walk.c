@@ -231,6 +231,68 @@ static bool swap_shared(swp_entry_t entry)
 	return mapped;
 }
 
+/* As for an entry of a page table; @addr is where the page at @index is mapped. */
+static int walk_shmem_swap(struct walk *w, struct vm_area_struct *vma,
+			   unsigned long addr, unsigned long index, void *entry)
+{
+	struct xarray *pages = &vma->vm_file->f_mapping->i_pages;
+	swp_entry_t swap = radix_to_swp_entry(entry);
+	bool gone;
+
+	if (non_swap_entry(swap))
+		return 0;
+
+	xa_lock_irq(pages);
+	gone = xa_load(pages, index) != entry;
+	if (!gone)
+		walk_aim(w, swap);
+	xa_unlock_irq(pages);
+
+	if (gone || walk_take_swap_cache(w, vma, swap))
+		return 0;
+	/* A chunk that the page table fills each time is no way on. */
+	if (addr == w->start) {
+		w->call->nr_busy++;
+		return 0;
+	}
+	w->call->next = addr;
+	return WALK_FULL;
+}
+
+static int walk_page_cache(struct walk *w, struct vm_area_struct *vma,
+			   unsigned long addr, unsigned long end)
+{
+	XA_STATE(xas, &vma->vm_file->f_mapping->i_pages,
+		 linear_page_index(vma, addr));
+	unsigned long index, first = xas.xa_index;
+	int err = 0;
+	void *entry;
+
+	rcu_read_lock();
+	xas_for_each(&xas, entry, linear_page_index(vma, end - 1)) {
+		if (xas_retry(&xas, entry))
+			continue;
+		index = xas.xa_index;
+		addr += (index - first) << PAGE_SHIFT;
+		first = index;
+		err = walk_pause(w, addr);
+		if (err)
+			break;
+		w->looked++;
+		if (!xa_is_value(entry))
+			continue;
+
+		xas_pause(&xas);
+		rcu_read_unlock();
+		err = walk_shmem_swap(w, vma, addr, index, entry);
+		rcu_read_lock();
+		if (err)
+			break;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
 /*
  * Shared memory that is in swap leaves no trace in the page tables, only in the
  * page cache.  Who else uses it cannot be seen there either.
@@ -239,52 +301,14 @@ static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
 		      unsigned long addr, unsigned long end)
 {
 	struct address_space *mapping;
-	unsigned long index, first;
-	swp_entry_t swap;
-	int err = 0;
-	void *entry;
 
 	if (!w->call->shared || !vma || !vma->vm_file || addr == end)
 		return 0;
 	mapping = vma->vm_file->f_mapping;
-	if (!shmem_mapping(mapping))
+	if (!shmem_mapping(mapping) || !READ_ONCE(SHMEM_I(mapping->host)->swapped))
 		return 0;
-
 	w->done = NULL;
-	first = linear_page_index(vma, addr);
-	xa_for_each_range(&mapping->i_pages, index, entry, first,
-			  linear_page_index(vma, end - 1)) {
-		addr += (index - first) << PAGE_SHIFT;
-		first = index;
-
-		err = walk_pause(w, addr);
-		if (err)
-			break;
-		w->looked++;
-
-		swap = radix_to_swp_entry(entry);
-		if (!xa_is_value(entry) || non_swap_entry(swap))
-			continue;
-
-		xa_lock_irq(&mapping->i_pages);
-		if (xa_load(&mapping->i_pages, index) == entry)
-			walk_aim(w, swap);
-		else
-			entry = NULL;
-		xa_unlock_irq(&mapping->i_pages);
-
-		if (!entry || walk_take_swap_cache(w, vma, swap))
-			continue;
-		/* A chunk that the page table fills each time is no way on. */
-		if (addr == w->start) {
-			w->call->nr_busy++;
-			continue;
-		}
-		w->call->next = addr;
-		err = WALK_FULL;
-		break;
-	}
-	return err;
+	return walk_page_cache(w, vma, addr, end);
 }
 
 static int walk_hole(unsigned long addr, unsigned long next, int depth,
