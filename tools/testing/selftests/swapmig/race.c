@@ -20,6 +20,8 @@
 /* A round that is in vain is tried again, but not for ever. */
 #define MAX_TRIES	1000
 
+bool race_migrators_fail;
+
 static bool has(const int *flag)
 {
 	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
@@ -211,6 +213,8 @@ static int call(struct race_run *run, int me)
 	/* The other one may be gone or, as a zombie, have no memory. */
 	if (other && (errno == ESRCH || errno == EINVAL))
 		return 0;
+	if (race_migrators_fail && errno == ENOMEM)
+		return 0;
 	return race_failed(run, __FILE__, __LINE__, "migrate_pages()");
 }
 
@@ -221,6 +225,8 @@ static int migrator(struct race_run *run, int me)
 			return 0;
 		usleep(1000);
 	}
+	if (race_migrators_fail && sm_write("/proc/self/make-it-fail", "1"))
+		return race_failed(run, __FILE__, __LINE__, "make-it-fail");
 	while (!has(&run->shared->stop))
 		if (call(run, me))
 			return 1;

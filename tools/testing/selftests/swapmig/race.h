@@ -91,6 +91,9 @@ const char *race_run(const struct race *race, const char *counter, uint64_t seed
 		     long scale, struct race_shared *shared);
 long long race_carried(const struct race *race, const char *counter);
 
+/* Set where the kernel has been told to fail what such processes allocate. */
+extern bool race_migrators_fail;
+
 /* Nothing has been shown by memory that stayed where it was. */
 #define RACE_MIN_CARRIED	64
 

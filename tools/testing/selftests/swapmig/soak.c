@@ -5,8 +5,9 @@
  * usage: soak SECONDS SEED [RACE...]
  *
  * Several runs are under way all the time, each with a target and migrators of its
- * own, while the preferred path changes by chance. Ends with what has been done;
- * status 1 if any run went wrong or something has been left behind.
+ * own, while the preferred path changes by chance. Where the kernel can have
+ * allocations fail, some of the migrators' do. Ends with what has been done; status 1
+ * if any run went wrong or something has been left behind.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,11 +17,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../kselftest.h"
 #include "race.h"
 
 #define NR_RUNS		3
 #define RUN_LIMIT	300	/* seconds, for one that hangs */
 #define TELL		30	/* seconds between reports */
+#define MAX_FAULTS	1000000000
+
+static const char * const faults[] = {
+	"/sys/kernel/debug/failslab",
+	"/sys/kernel/debug/fail_page_alloc",
+};
 
 #define MAX_RACES	64
 
@@ -54,14 +62,53 @@ static long seconds(void)
 	return now.tv_sec;
 }
 
+/* Allocations that have failed because we wanted it; counted down by the kernel. */
+static long long nr_faults(void)
+{
+	long long nr = 0;
+	char path[64];
+	size_t i;
+
+	for (i = 0; race_migrators_fail && i < ARRAY_SIZE(faults); i++) {
+		snprintf(path, sizeof(path), "%s/times", faults[i]);
+		nr += MAX_FAULTS - sm_read_long(path);
+	}
+	return nr;
+}
+
 static void tell(const char *when, long long carried)
 {
 	carried = sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved") -
 		  carried;
-	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld pages migrated, %llu MiB right\n",
-	       when, nr_runs, nr_failed, nr_rounds, carried,
+	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld faults injected, %lld pages migrated, %llu MiB right\n",
+	       when, nr_runs, nr_failed, nr_rounds, nr_faults(), carried,
 	       nr_verified * sm_page / MIB);
 	fflush(stdout);
+}
+
+/* One allocation in a hundred, of those that the migrators make. */
+static int prepare_faults(void)
+{
+	static const char * const settings[][2] = {
+		{ "task-filter", "Y" }, { "probability", "1" },
+		{ "times", "1000000000" }, { "verbose", "0" },
+		{ "ignore-gfp-wait", "N" },
+	};
+	char path[96];
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
+		if (access(faults[i], F_OK))
+			return 0;
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
+		for (j = 0; j < ARRAY_SIZE(settings); j++) {
+			snprintf(path, sizeof(path), "%s/%s", faults[i],
+				 settings[j][0]);
+			if (sm_set(path, settings[j][1]))
+				return -1;
+		}
+	race_migrators_fail = true;
+	return sm_set("/sys/kernel/debug/fail_page_alloc/min-order", "0");
 }
 
 /* Without these settings recorded first, runs would take each other's for the old ones. */
@@ -81,7 +128,7 @@ static int prepare_machine(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(restore) / sizeof(*restore); i++)
+	for (i = 0; i < ARRAY_SIZE(restore); i++)
 		if (!access(restore[i][0], W_OK) &&
 		    sm_set(restore[i][0], restore[i][1]))
 			return -1;
@@ -216,7 +263,7 @@ int main(int argc, char **argv)
 	nr = choose(argc - 3, argv + 3);
 	sm_take_stock(&held);
 	carried = sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved");
-	if (nr < 1 || prepare_machine()) {
+	if (nr < 1 || prepare_machine() || prepare_faults()) {
 		perror("cannot start");
 		return 1;
 	}
