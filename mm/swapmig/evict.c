@@ -29,20 +29,18 @@
 #define EVICT_ROUNDS	5
 
 /* Free what nobody but us refers to any more, lest it be written for nobody. */
-static void free_abandoned(struct list_head *folios)
+static bool free_abandoned(struct folio *folio)
 {
-	struct folio *folio, *next;
-
-	list_for_each_entry_safe(folio, next, folios, lru) {
-		if (folio_ref_count(folio) != 1)
-			continue;
-		list_del(&folio->lru);
-		folio_clear_active(folio);
-		folio_clear_unevictable(folio);
-		folio_put(folio);
-	}
+	if (folio_ref_count(folio) != 1)
+		return false;
+	list_del(&folio->lru);
+	folio_clear_active(folio);
+	folio_clear_unevictable(folio);
+	folio_put(folio);
+	return true;
 }
 
+/* Reclaim would split huge pages in search of swap space that is not there. */
 static bool may_swap(struct folio *folio)
 {
 	struct mem_cgroup *memcg = folio_memcg(folio);
@@ -54,49 +52,37 @@ static bool may_swap(struct folio *folio)
 }
 
 /*
- * Reclaim would split huge pages in search of swap space that is not there.
- * Put aside what has no space to go to, or is pinned to its frame.
- */
-static void put_aside_uncarriable(struct list_head *folios,
-				  struct list_head *left)
-{
-	struct folio *folio, *next;
-
-	list_for_each_entry_safe(folio, next, folios, lru)
-		if (folio_maybe_dma_pinned(folio) || !may_swap(folio))
-			list_move(&folio->lru, left);
-}
-
-/*
  * Reclaim unmaps a page before it finds that it cannot free it, as somebody has
  * a reference, and the target gets it back from the swap cache.  Where swap entries
  * cannot say that a page is exclusive to its process, as on i386 and ia64, the next
  * write then goes to a copy, and a reader of the page, say a pipe that it was
  * spliced to, waits for it in vain.  There, leave such pages alone.
  */
-#ifdef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
-static void put_aside_referenced(struct list_head *folios,
-				 struct list_head *left)
+static bool must_stay(struct folio *folio)
 {
+#ifndef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
+	/* ours, its page tables', and the swap cache's for each page */
+	long refs = 1 + folio_mapcount(folio);
+
+	if (folio_test_swapcache(folio))
+		refs += folio_nr_pages(folio);
+	if (folio_test_anon(folio) && folio_mapped(folio) &&
+	    folio_ref_count(folio) > refs)
+		return true;
+#endif
+	return folio_maybe_dma_pinned(folio);
 }
-#else
-static void put_aside_referenced(struct list_head *folios,
-				 struct list_head *left)
+
+/* Keep from reclaim what it need not or must not see. */
+static void put_aside(struct list_head *folios, struct list_head *left)
 {
 	struct folio *folio, *next;
 
-	list_for_each_entry_safe(folio, next, folios, lru) {
-		/* ours, its page tables', and the swap cache's for each page */
-		long refs = 1 + folio_mapcount(folio);
-
-		if (folio_test_swapcache(folio))
-			refs += folio_nr_pages(folio);
-		if (folio_test_anon(folio) && folio_mapped(folio) &&
-		    folio_ref_count(folio) > refs)
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (!free_abandoned(folio) &&
+		    (!may_swap(folio) || must_stay(folio)))
 			list_move(&folio->lru, left);
-	}
 }
-#endif
 
 /*
  * Reclaim leaves dirty file folios to the flusher threads.  Start to write those
@@ -206,8 +192,7 @@ static void evict_round(struct swapmig_call *call, struct list_head *folios)
 	struct blk_plug plug;
 	LIST_HEAD(later);
 
-	free_abandoned(folios);
-	put_aside_referenced(folios, &call->left);
+	put_aside(folios, &call->left);
 	write_dirty_files(folios);
 	aim_swap_cache(call, folios, &later);
 
@@ -235,6 +220,7 @@ static bool wait_written(struct list_head *folios)
 
 static void evict_reap(struct swapmig_call *call, struct list_head *folios)
 {
+	struct folio *folio, *next;
 	int round;
 
 	for (round = 1; round < EVICT_ROUNDS && !list_empty(folios); round++) {
@@ -245,8 +231,9 @@ static void evict_reap(struct swapmig_call *call, struct list_head *folios)
 			break;
 		evict_round(call, folios);
 	}
-	free_abandoned(folios);
-	list_splice_init(folios, &call->left);
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (!free_abandoned(folio))
+			list_move(&folio->lru, &call->left);
 }
 
 /**
@@ -269,7 +256,6 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
 {
 	struct list_head *slot;
 
-	put_aside_uncarriable(folios, &call->left);
 	if (list_empty(folios))
 		return;
 
