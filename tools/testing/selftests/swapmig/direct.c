@@ -19,8 +19,6 @@
 #define LEN	(4 * MIB)
 #define SEED	41
 #define NODES	4
-#define HUGETLB	"/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/%s"
-
 /* One piece of memory on each node, and where each is to go. */
 FIXTURE(places)
 {
@@ -311,8 +309,8 @@ static void hugetlb(SM_ARGS(fallback), int flags)
 	long have;
 
 	need_swap(_metadata, self);
-	snprintf(here, sizeof(here), HUGETLB, self->node, "nr_hugepages");
-	snprintf(there, sizeof(there), HUGETLB, self->target, "nr_hugepages");
+	snprintf(here, sizeof(here), SM_HUGETLB, self->node, "nr_hugepages");
+	snprintf(there, sizeof(there), SM_HUGETLB, self->target, "nr_hugepages");
 	SM_NEED(sm_lacks_path(here));
 	/* Pages of the pool move from node to node: both are to be restored. */
 	have = sm_read_long(there);
@@ -458,8 +456,6 @@ SM_TEST_F(fallback, pinned_by_vmsplice)
 
 static void start_and_fill_target(SM_ARGS(fallback))
 {
-	/* Free pages are to be found on the node, not with its CPU. */
-	ASSERT_EQ(0, sm_few_pages_on_cpus());
 	self->buf.len = MUCH;
 	self->buf.addr = sm_map(MUCH);
 	ASSERT_TRUE(!!self->buf.addr);
@@ -486,8 +482,7 @@ SM_TEST_F(fallback, target_full)
 	EXPECT_EQ(0, sm_on_node(pid, self->buf.addr, MUCH, self->node));
 	swapped = sm_swapped(pid, self->buf.addr, MUCH);
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
-	if (!swapped)
-		SKIP(return, "the target did not stay full");
+	EXPECT_LT(0, swapped);
 }
 
 /* What is swapped in for a full node is near it. */
@@ -505,8 +500,7 @@ SM_TEST_F(fallback, target_full_at_refault)
 	misses = sm_vmstat("swapmig_refault_miss");
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 	/* How misses are counted is tested where a cpuset forbids the node. */
-	if (misses == sm_vmstat("swapmig_refault_miss"))
-		SKIP(return, "the target did not stay full");
+	EXPECT_LT(misses, sm_vmstat("swapmig_refault_miss"));
 }
 
 /* Both are closed: what the node has no room for is reported, page by page. */
@@ -526,8 +520,7 @@ SM_TEST_F(fallback, target_full_and_no_swap)
 	EXPECT_EQ(left, sm_vmstat("swapmig_failed") - failed);
 	EXPECT_EQ(before, sm_present(pid, self->buf.addr, MUCH));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
-	if (!left)
-		SKIP(return, "the target did not stay full");
+	EXPECT_LT(0, left);
 }
 
 TEST_HARNESS_MAIN

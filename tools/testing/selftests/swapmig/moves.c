@@ -8,8 +8,6 @@
 
 #define LEN	(4 * MIB)
 #define SEED	11
-#define HUGETLB	"/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/%s"
-
 FIXTURE(moves)
 {
 	unsigned long from;
@@ -133,11 +131,11 @@ static void hugetlb(SM_ARGS(moves), int flags)
 	long have;
 
 	/* The pool of the target node grows, too: have it restored. */
-	snprintf(path, sizeof(path), HUGETLB, sm_node(1), "nr_hugepages");
+	snprintf(path, sizeof(path), SM_HUGETLB, sm_node(1), "nr_hugepages");
 	SM_NEED(sm_lacks_path(path));
 	snprintf(value, sizeof(value), "%ld", sm_read_long(path));
 	ASSERT_EQ(0, sm_set(path, value));
-	snprintf(path, sizeof(path), HUGETLB, sm_node(0), "nr_hugepages");
+	snprintf(path, sizeof(path), SM_HUGETLB, sm_node(0), "nr_hugepages");
 	SM_NEED(sm_lacks_path(path));
 	have = sm_read_long(path);
 	snprintf(value, sizeof(value), "%ld", have + (long)(LEN / SM_HUGE));

@@ -1132,30 +1132,48 @@ int sm_cgroup_attach(int root, const char *group, pid_t pid)
 	return sm_write_at(root, path, number);
 }
 
+/* Take small pieces of @node until it gives no more: one miss may be bad luck. */
+static int take_pieces(int node)
+{
+	const size_t len = 256 * 1024;
+	int misses = 0;
+	char *p;
+
+	while (misses < 8) {
+		p = sm_map(len);
+		if (!p || mlock(p, len))
+			return -1;
+		if (sm_on_node(0, p, len, node) == sm_pages(len))
+			misses = 0;
+		else
+			misses++;
+	}
+	return 0;
+}
+
 /*
- * Prefer the node, and stop when memory comes from elsewhere. To insist on it
- * would end in an out-of-memory kill.
+ * Prefer the node, and stop when memory comes from elsewhere: to insist on it
+ * would end in an out-of-memory kill. Each CPU has free pages of its own.
  */
 static int take_all(int node)
 {
-	size_t len = 4 * MIB;
-	bool huge = true;
-	char *p;
+	int cpu;
 
 	if (sm_set_policy(MPOL_PREFERRED, sm_bit(node)))
 		return -1;
-	for (;;) {
-		p = huge ? sm_map_huge(len) : sm_map(len);
-		if (p && mlock(p, len))
+	for (cpu = 0; !sm_run_on_cpu(cpu); cpu++)
+		if (take_pieces(node))
 			return -1;
-		if (p && sm_on_node(0, p, len, node) == sm_pages(len))
-			continue;
-		if (!huge)
-			return p ? 0 : -1;
-		if (p)
-			munmap(p, len);
-		huge = false;
-	}
+	return 0;
+}
+
+/* The pool of huge pages takes most, and what CPUs have set aside, at once. */
+static int take_huge_pages(int node)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SM_HUGETLB, node, "nr_hugepages");
+	return access(path, W_OK) ? 0 : sm_set(path, "1000000");
 }
 
 pid_t sm_fill_node(int node)
@@ -1170,7 +1188,7 @@ pid_t sm_fill_node(int node)
 	if (sm_write("/proc/sys/vm/drop_caches", "3") ||
 	    sm_set("/proc/sys/vm/min_free_kbytes", "4096") ||
 	    sm_set("/proc/sys/vm/watermark_scale_factor", "1") ||
-	    pipe(done))
+	    sm_few_pages_on_cpus() || take_huge_pages(node) || pipe(done))
 		return -1;
 	pid = sm_fork();
 	if (!pid) {

@@ -15,6 +15,9 @@
 
 #define MIB			(1024UL * 1024)
 #define SM_HUGE			(2 * MIB)
+/* of a node's pool of such pages: a file */
+#define SM_HUGETLB							\
+	"/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/%s"
 #define SM_NOBODY		65534
 
 /*
@@ -230,8 +233,8 @@ int sm_cgroup(const char *controller, int *version);
 int sm_cgroup_attach(int root, const char *group, pid_t pid);
 
 /*
- * Leave no free memory on @node: a child has it, locked, until it is killed.
- * Returns its pid. The watermarks are low until sm_cleanup().
+ * Leave no free memory on @node: the pool of huge pages has it until sm_cleanup(),
+ * and a child the rest, locked, until it is killed. Returns the child's pid.
  */
 pid_t sm_fill_node(int node);
 
