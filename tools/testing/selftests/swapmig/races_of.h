@@ -2,7 +2,7 @@
 /*
  * How programs run a race on both paths and on both kinds of swap device.
  * SWAPMIG_ROUNDS=N makes it last N times as long, SWAPMIG_SEED=N changes what is
- * random.
+ * random. RACES is the list that a program takes its races from.
  */
 #include "../kselftest_harness.h"
 #include "race.h"
@@ -50,22 +50,22 @@ FIXTURE_TEARDOWN(races)
 	sm_cleanup();
 }
 
-/* The race @name of the @list. */
-static void run(SM_ARGS(races), const char *counter,
-		const struct race * const *list, const char *name)
+/* Run the race that is called as the test is. */
+static void run(SM_ARGS(races), const char *counter)
 {
 	long seed = race_env("SWAPMIG_SEED", 1);
+	const struct race * const *race = RACES;
 	long long before, after;
 	const char *wrong;
 
-	while (*list && strcmp((*list)->name, name))
-		list++;
-	ASSERT_TRUE(!!*list);
-	SM_NEED((*list)->lacks ? (*list)->lacks() : NULL);
-	before = race_carried(*list, counter);
-	wrong = race_run(*list, counter, seed, race_env("SWAPMIG_ROUNDS", 1),
+	while (*race && strcmp((*race)->name, _metadata->name))
+		race++;
+	ASSERT_TRUE(!!*race);
+	SM_NEED((*race)->lacks ? (*race)->lacks() : NULL);
+	before = race_carried(*race, counter);
+	wrong = race_run(*race, counter, seed, race_env("SWAPMIG_ROUNDS", 1),
 			 self->shared);
-	after = race_carried(*list, counter);
+	after = race_carried(*race, counter);
 	TH_LOG("seed %ld: %ld of %ld rounds, %ld pages verified, %lld %s", seed,
 	       self->shared->hits, self->shared->tries, self->shared->pages,
 	       after - before, counter);
@@ -74,3 +74,11 @@ static void run(SM_ARGS(races), const char *counter,
 	}
 	EXPECT_LE(RACE_MIN_CARRIED, after - before);
 }
+
+/* A semicolon ends the last declaration. */
+#define RACE_TEST(name)							\
+	SM_TEST_F(races, name)						\
+	{								\
+		run(_metadata, self, variant->counter);			\
+	}								\
+	static struct __test_metadata _races_##name##_object

@@ -3,12 +3,9 @@
  * Races of migration with what needs the memory controller of cgroup version 1. They
  * are apart from the others, which need version 2: a machine has it in one of them.
  */
+#define RACES races_of_machine
 #include "races_of.h"
 
-SM_TEST_F(races, memcg_charges)
-{
-	run(_metadata, self, variant->counter, races_of_machine,
-	    "memcg_charges");
-}
+RACE_TEST(memcg_charges);
 
 TEST_HARNESS_MAIN
