@@ -22,7 +22,8 @@ declare -A group=(
 	[guest]='qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio
 		 numactl:numactl libnuma-dev:/usr/include/numa.h e2fsprogs:/sbin/mkfs.ext4'
 	[bench]='gnuplot-nox:gnuplot'
-	[lint]='sparse:sparse shellcheck:shellcheck python3-docutils:/usr/bin/rst2html'
+	[lint]='sparse:sparse shellcheck:shellcheck python3-docutils:/usr/bin/rst2html
+		mandoc:mandoc'
 )
 
 [ $# -gt 0 ] || die "usage: deps.sh GROUP... (groups: ${!group[*]})"

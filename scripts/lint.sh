@@ -116,6 +116,7 @@ check_documents()
 			grep -vE 'Unknown (directive type|interpreted text role)|No (directive entry|role entry)|Trying ".*" as canonical|Hyperlink target .* is not referenced') || true
 		[ -z "$said" ] || { echo "$said"; rc=1; }
 	done
+	mandoc -T lint -W warning "$TOP"/man/*.[1-8] || rc=1
 	return $rc
 }
 
