@@ -27,6 +27,7 @@
 struct world {
 	struct sm_buffer buf;
 	struct sm_peer peer;
+	const struct memory *memory;
 	unsigned long from;
 	unsigned long to;
 	int target;
@@ -34,7 +35,47 @@ struct world {
 	bool clean;	/* and is written to it at once */
 };
 
+/* A kind of memory that the buffer can be of. */
+struct memory {
+	const char *(*lacks)(void);
+	void *(*map)(struct world *w);
+};
+
 #define ARGS	struct __test_metadata *_metadata, struct world *w
+
+static void *map_small(struct world *w)
+{
+	return sm_map(w->buf.len);
+}
+
+static const char *lacks_huge(void)
+{
+	return sm_lacks_path("/sys/kernel/mm/transparent_hugepage");
+}
+
+static void *map_huge(struct world *w)
+{
+	w->buf.len = SM_HUGE;
+	return sm_map_huge(w->buf.len);
+}
+
+static void *map_shared(struct world *w)
+{
+	return sm_map_fd(w->file, w->buf.len, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | (w->file < 0 ? MAP_ANONYMOUS : 0));
+}
+
+static void *map_dirty_file(struct world *w)
+{
+	w->file = sm_ext4_file();
+	return w->file < 0 ? NULL : map_shared(w);
+}
+
+static void *map_clean_file(struct world *w)
+{
+	w->clean = true;
+	return map_dirty_file(w);
+}
 
 static const char *make_it_fail(void)
 {
@@ -66,15 +107,8 @@ static const char *lacks_faults(enum sm_dev dev)
 }
 
 /* Every sort of allocation can fail, and says nothing about it. */
-static int prepare(struct world *w, const char *path, enum sm_dev dev)
+static int prepare_machine(const char *path, enum sm_dev dev)
 {
-	w->buf.len = NR_SMALL * sm_page;
-	w->buf.seed = SEED;
-	w->buf.node = sm_node(0);
-	w->target = sm_node(1);
-	w->from = sm_bit(w->buf.node);
-	w->to = sm_bit(w->target);
-	w->file = -1;
 	return sm_swap_on(dev, 128 * MIB) || sm_prefer(path) ||
 	       sm_no_readahead() ||
 	       sm_set(FAIL_SLAB "/verbose", "0") ||
@@ -84,6 +118,19 @@ static int prepare(struct world *w, const char *path, enum sm_dev dev)
 	       sm_set(FAIL_PAGE "/ignore-gfp-highmem", "N") ||
 	       sm_set(FAIL_PAGE "/min-order", "0") ||
 	       sm_set(FAIL_IO "/verbose", "0") ? -1 : 0;
+}
+
+static void prepare(ARGS, const char *path, enum sm_dev dev)
+{
+	w->file = -1;
+	SM_NEED(lacks_faults(dev));
+	ASSERT_EQ(0, prepare_machine(path, dev));
+	w->buf.len = NR_SMALL * sm_page;
+	w->buf.seed = SEED;
+	w->buf.node = sm_node(0);
+	w->target = sm_node(1);
+	w->from = sm_bit(w->buf.node);
+	w->to = sm_bit(w->target);
 }
 
 static void end(struct world *w)
@@ -119,6 +166,19 @@ static bool disarm(int fd)
 		hit = false;
 	close(fd);
 	return hit;
+}
+
+/* All that is written to, and read from, the swap disk fails. */
+static int break_disk(void)
+{
+	return sm_set(FAIL_IO "/probability", "100") ||
+	       sm_set(FAIL_IO "/times", "-1") ||
+	       sm_set(make_it_fail(), "1") ? -1 : 0;
+}
+
+static int mend_disk(void)
+{
+	return sm_write(make_it_fail(), "0");
 }
 
 enum { TOUCH_FAILING = 1000 };	/* plus which allocation */
@@ -172,8 +232,11 @@ static long serve(int what, void *arg)
 	return sm_unbind() ? -1 : ret;
 }
 
-static void start(ARGS)
+static void start(ARGS, const char *path, enum sm_dev dev)
 {
+	prepare(_metadata, w, path, dev);
+	SM_NEED(w->memory->lacks ? w->memory->lacks() : NULL);
+	w->buf.addr = w->memory->map(w);
 	ASSERT_TRUE(!!w->buf.addr);
 	ASSERT_EQ(0, sm_peer_start(&w->peer, serve, w));
 }
@@ -262,53 +325,15 @@ static int following(int nth)
 	return nth + 1 + nth / 32;
 }
 
-FIXTURE(sweep)
-{
-	struct world world;
-};
-
-FIXTURE_VARIANT(sweep)
-{
-	const char *path;
-	enum sm_dev dev;
-};
-
-FIXTURE_VARIANT_ADD(sweep, swap_zram)
-{
-	.path = "swap", .dev = SM_ZRAM,
-};
-
-FIXTURE_VARIANT_ADD(sweep, swap_disk)
-{
-	.path = "swap", .dev = SM_DISK,
-};
-
-FIXTURE_VARIANT_ADD(sweep, direct)
-{
-	.path = "direct", .dev = SM_ZRAM,
-};
-
-FIXTURE_SETUP(sweep)
-{
-	sm_cleanup();
-	SM_NEED(lacks_faults(variant->dev));
-	ASSERT_EQ(0, prepare(&self->world, variant->path, variant->dev));
-	/* Not at random: only those that are asked for. */
-	if (variant->dev == SM_DISK)
-		ASSERT_EQ(0, sm_set(make_it_fail(), "1"));
-}
-
-FIXTURE_TEARDOWN(sweep)
-{
-	end(&self->world);
-}
-
-static void sweep_calls(ARGS)
+static void sweep_calls(ARGS, const char *path, enum sm_dev dev)
 {
 	bool hit = true;
 	int nth;
 
-	start(_metadata, w);
+	start(_metadata, w, path, dev);
+	/* Not at random: only those that are asked for. */
+	if (dev == SM_DISK)
+		ASSERT_EQ(0, sm_set(make_it_fail(), "1"));
 	for (nth = 1; hit; nth = following(nth)) {
 		fill(_metadata, w);
 		hit = migrate(_metadata, w, nth);
@@ -323,61 +348,12 @@ static void sweep_calls(ARGS)
 	empty_swap(_metadata, w);
 }
 
-SM_TEST_F(sweep, anon)
-{
-	struct world *w = &self->world;
-
-	w->buf.addr = sm_map(w->buf.len);
-	sweep_calls(_metadata, w);
-}
-
-SM_TEST_F(sweep, huge)
-{
-	struct world *w = &self->world;
-
-	w->buf.len = SM_HUGE;
-	w->buf.addr = sm_map_huge(w->buf.len);
-	if (!w->buf.addr)
-		SKIP(return, "no transparent huge pages");
-	sweep_calls(_metadata, w);
-}
-
-SM_TEST_F(sweep, shared)
-{
-	struct world *w = &self->world;
-
-	w->buf.addr = sm_map_fd(-1, w->buf.len, PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_ANONYMOUS);
-	sweep_calls(_metadata, w);
-}
-
-static void sweep_file(ARGS, bool clean)
-{
-	SM_NEED(sm_lacks_ext4());
-	w->clean = clean;
-	w->file = sm_ext4_file();
-	ASSERT_LE(0, w->file);
-	w->buf.addr = sm_map_fd(w->file, w->buf.len, PROT_READ | PROT_WRITE,
-				MAP_SHARED);
-	sweep_calls(_metadata, w);
-}
-
-SM_TEST_F(sweep, file_clean)
-{
-	sweep_file(_metadata, &self->world, true);
-}
-
-SM_TEST_F(sweep, file_dirty)
-{
-	sweep_file(_metadata, &self->world, false);
-}
-
-static void sweep_refaults(ARGS)
+static void sweep_refaults(ARGS, enum sm_dev dev)
 {
 	long hit = 1;
 	int nth;
 
-	start(_metadata, w);
+	start(_metadata, w, "swap", dev);
 	for (nth = 1; hit; nth = following(nth)) {
 		fill(_metadata, w);
 		ASSERT_EQ(0, sm_migrate(w->peer.pid, w->from, w->to));
@@ -395,45 +371,135 @@ static void sweep_refaults(ARGS)
 	empty_swap(_metadata, w);
 }
 
-FIXTURE(refault)
+/* The pages can only be moved, or stay. */
+static void cannot_write(ARGS)
+{
+	start(_metadata, w, "swap", SM_DISK);
+	fill(_metadata, w);
+	ASSERT_EQ(0, break_disk());
+	migrate(_metadata, w, 0);
+	ASSERT_EQ(0, mend_disk());
+	recover(_metadata, w);
+	empty_swap(_metadata, w);
+}
+
+/* Memory that goes to swap */
+
+FIXTURE(swapped)
 {
 	struct world world;
 };
 
-FIXTURE_VARIANT(refault)
+FIXTURE_VARIANT(swapped)
 {
-	enum sm_dev dev;
+	struct memory memory;
 };
 
-FIXTURE_VARIANT_ADD(refault, zram)
+FIXTURE_VARIANT_ADD(swapped, small)
 {
-	.dev = SM_ZRAM,
+	.memory.map = map_small,
 };
 
-FIXTURE_VARIANT_ADD(refault, disk)
+FIXTURE_VARIANT_ADD(swapped, huge)
 {
-	.dev = SM_DISK,
+	.memory = { .lacks = lacks_huge, .map = map_huge },
 };
 
-FIXTURE_SETUP(refault)
+FIXTURE_VARIANT_ADD(swapped, shared)
+{
+	.memory.map = map_shared,
+};
+
+FIXTURE_SETUP(swapped)
 {
 	sm_cleanup();
-	SM_NEED(lacks_faults(variant->dev));
-	ASSERT_EQ(0, prepare(&self->world, "swap", variant->dev));
+	self->world.memory = &variant->memory;
 }
 
-FIXTURE_TEARDOWN(refault)
+FIXTURE_TEARDOWN(swapped)
 {
 	end(&self->world);
 }
 
-SM_TEST_F(refault, anon)
+SM_TEST_F(swapped, calls_zram)
 {
-	struct world *w = &self->world;
-
-	w->buf.addr = sm_map(w->buf.len);
-	sweep_refaults(_metadata, w);
+	sweep_calls(_metadata, &self->world, "swap", SM_ZRAM);
 }
+
+SM_TEST_F(swapped, calls_disk)
+{
+	sweep_calls(_metadata, &self->world, "swap", SM_DISK);
+}
+
+SM_TEST_F(swapped, calls_direct)
+{
+	sweep_calls(_metadata, &self->world, "direct", SM_ZRAM);
+}
+
+SM_TEST_F(swapped, refaults_zram)
+{
+	sweep_refaults(_metadata, &self->world, SM_ZRAM);
+}
+
+SM_TEST_F(swapped, refaults_disk)
+{
+	sweep_refaults(_metadata, &self->world, SM_DISK);
+}
+
+SM_TEST_F(swapped, cannot_write)
+{
+	cannot_write(_metadata, &self->world);
+}
+
+/* Memory that is in a file */
+
+FIXTURE(file)
+{
+	struct world world;
+};
+
+FIXTURE_VARIANT(file)
+{
+	struct memory memory;
+};
+
+FIXTURE_VARIANT_ADD(file, clean)
+{
+	.memory = { .lacks = sm_lacks_ext4, .map = map_clean_file },
+};
+
+FIXTURE_VARIANT_ADD(file, dirty)
+{
+	.memory = { .lacks = sm_lacks_ext4, .map = map_dirty_file },
+};
+
+FIXTURE_SETUP(file)
+{
+	sm_cleanup();
+	self->world.memory = &variant->memory;
+}
+
+FIXTURE_TEARDOWN(file)
+{
+	end(&self->world);
+}
+
+SM_TEST_F(file, calls_zram)
+{
+	sweep_calls(_metadata, &self->world, "swap", SM_ZRAM);
+}
+
+SM_TEST_F(file, calls_disk)
+{
+	sweep_calls(_metadata, &self->world, "swap", SM_DISK);
+}
+
+SM_TEST_F(file, calls_direct)
+{
+	sweep_calls(_metadata, &self->world, "direct", SM_ZRAM);
+}
+
+/* A page that cannot be read */
 
 FIXTURE(disk)
 {
@@ -443,55 +509,12 @@ FIXTURE(disk)
 FIXTURE_SETUP(disk)
 {
 	sm_cleanup();
-	SM_NEED(lacks_faults(SM_DISK));
-	ASSERT_EQ(0, prepare(&self->world, "swap", SM_DISK));
-	ASSERT_EQ(0, sm_set(FAIL_IO "/probability", "100"));
-	ASSERT_EQ(0, sm_set(FAIL_IO "/times", "-1"));
+	prepare(_metadata, &self->world, "swap", SM_DISK);
 }
 
 FIXTURE_TEARDOWN(disk)
 {
 	end(&self->world);
-}
-
-/* The pages can only be moved, or stay. */
-static void cannot_write(ARGS)
-{
-	start(_metadata, w);
-	fill(_metadata, w);
-	ASSERT_EQ(0, sm_set(make_it_fail(), "1"));
-	migrate(_metadata, w, 0);
-	ASSERT_EQ(0, sm_write(make_it_fail(), "0"));
-	recover(_metadata, w);
-	empty_swap(_metadata, w);
-}
-
-SM_TEST_F(disk, cannot_write)
-{
-	struct world *w = &self->world;
-
-	w->buf.addr = sm_map(w->buf.len);
-	cannot_write(_metadata, w);
-}
-
-SM_TEST_F(disk, cannot_write_huge)
-{
-	struct world *w = &self->world;
-
-	w->buf.len = SM_HUGE;
-	w->buf.addr = sm_map_huge(w->buf.len);
-	if (!w->buf.addr)
-		SKIP(return, "no transparent huge pages");
-	cannot_write(_metadata, w);
-}
-
-SM_TEST_F(disk, cannot_write_shared)
-{
-	struct world *w = &self->world;
-
-	w->buf.addr = sm_map_fd(-1, w->buf.len, PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_ANONYMOUS);
-	cannot_write(_metadata, w);
 }
 
 /*
@@ -514,7 +537,7 @@ SM_TEST_F(disk, cannot_read)
 	ASSERT_EQ(0, sm_migrate(0, w->from, w->to));
 	ASSERT_EQ(0, sm_in_memory(buf->addr, buf->len));
 
-	ASSERT_EQ(0, sm_set(make_it_fail(), "1"));
+	ASSERT_EQ(0, break_disk());
 	pid = sm_fork();
 	if (!pid) {
 		sm_touch(buf->addr, sm_page);
@@ -523,7 +546,7 @@ SM_TEST_F(disk, cannot_read)
 	status = sm_reap(pid);
 	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_EQ(SIGBUS, WTERMSIG(status));
-	ASSERT_EQ(0, sm_write(make_it_fail(), "0"));
+	ASSERT_EQ(0, mend_disk());
 
 	EXPECT_EQ(0, sm_migrate(0, w->to, w->from));
 	EXPECT_EQ(0, sm_in_memory(buf->addr, buf->len));
