@@ -110,7 +110,6 @@ static const char *lacks_faults(enum sm_dev dev)
 static int prepare_machine(const char *path, enum sm_dev dev)
 {
 	return sm_swap_on(dev, 128 * MIB) || sm_prefer(path) ||
-	       sm_no_readahead() ||
 	       sm_set(FAIL_SLAB "/verbose", "0") ||
 	       sm_set(FAIL_SLAB "/ignore-gfp-wait", "N") ||
 	       sm_set(FAIL_PAGE "/verbose", "0") ||
@@ -226,7 +225,8 @@ static long serve(int what, void *arg)
 		ret = sm_serve_buffer(what, buf);
 	} else {
 		fd = arm(what - TOUCH_FAILING);
-		sm_touch(buf->addr, buf->len);
+		/* They come back one by one, even those of a huge page. */
+		sm_touch(buf->addr, NR_SMALL * sm_page);
 		ret = fd < 0 ? -1 : disarm(fd);
 	}
 	return sm_unbind() ? -1 : ret;
@@ -319,10 +319,13 @@ static void empty_swap(ARGS)
 	EXPECT_EQ(0, sm_peer_ask(&w->peer, SM_PEER_BAD));
 }
 
-/* The first allocations one by one, then, where there are hundreds, some of them. */
-static int following(int nth)
+/*
+ * The first allocations one by one, then, where there are hundreds, some of them.
+ * Those for a huge page are the same over and over, and each step takes seconds.
+ */
+static int following(struct world *w, int nth)
 {
-	return nth + 1 + nth / 32;
+	return nth + 1 + nth / (w->buf.len == SM_HUGE ? 4 : 32);
 }
 
 static void sweep_calls(ARGS, const char *path, enum sm_dev dev)
@@ -334,7 +337,7 @@ static void sweep_calls(ARGS, const char *path, enum sm_dev dev)
 	/* Not at random: only those that are asked for. */
 	if (dev == SM_DISK)
 		ASSERT_EQ(0, sm_set(make_it_fail(), "1"));
-	for (nth = 1; hit; nth = following(nth)) {
+	for (nth = 1; hit; nth = following(w, nth)) {
 		fill(_metadata, w);
 		hit = migrate(_metadata, w, nth);
 		recover(_metadata, w);
@@ -354,7 +357,7 @@ static void sweep_refaults(ARGS, enum sm_dev dev)
 	int nth;
 
 	start(_metadata, w, "swap", dev);
-	for (nth = 1; hit; nth = following(nth)) {
+	for (nth = 1; hit; nth = following(w, nth)) {
 		fill(_metadata, w);
 		ASSERT_EQ(0, sm_migrate(w->peer.pid, w->from, w->to));
 		ASSERT_EQ(0, on_node(w, w->buf.node));
@@ -510,6 +513,7 @@ FIXTURE_SETUP(disk)
 {
 	sm_cleanup();
 	prepare(_metadata, &self->world, "swap", SM_DISK);
+	ASSERT_EQ(0, sm_no_readahead());
 }
 
 FIXTURE_TEARDOWN(disk)
