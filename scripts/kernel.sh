@@ -54,7 +54,7 @@ check_config()
 			! grep -q "^$symbol=" "$dir/.config" ||
 				die "scripts/config: $symbol could not be turned off in $tree" ;;
 		esac
-	done < <(tac "$@" | awk '{ symbol = /^CONFIG_/ ? substr($0, 1, index($0, "=") - 1) : $2 }
+	done < <(cat "$@" | tac | awk '{ symbol = /^CONFIG_/ ? substr($0, 1, index($0, "=") - 1) : $2 }
 				 !known[symbol]++')
 }
 
