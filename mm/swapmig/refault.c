@@ -15,6 +15,7 @@
  * A static key keeps all this out of the way until somebody migrates.
  */
 #include <linux/cpuset.h>
+#include <linux/error-injection.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/swapmig.h>
@@ -107,7 +108,8 @@ void swapmig_refault_enable(void)
  * Context: any. The caller keeps the slots from being freed.
  * Return: 0, or -ENOMEM with only some of the slots set.
  */
-int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid)
+noinline int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots,
+				 int nid)
 {
 	struct refault_block *block;
 	unsigned long flags;
@@ -128,6 +130,8 @@ int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid)
 
 	return err;
 }
+
+ALLOW_ERROR_INJECTION(swapmig_refault_set, ERRNO);
 
 /**
  * swapmig_refault_get - look up the refault node of a swap slot

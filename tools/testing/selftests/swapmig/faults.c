@@ -22,6 +22,8 @@
 #define FAIL_SLAB	"/sys/kernel/debug/failslab"
 #define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc"
 #define FAIL_IO		"/sys/kernel/debug/fail_make_request"
+#define FAIL_FUNCTION	"/sys/kernel/debug/fail_function"
+#define SET_NODE	"swapmig_refault_set"	/* a function of the kernel */
 
 /* One process with a buffer on the source node. */
 struct world {
@@ -386,6 +388,63 @@ static void cannot_write(ARGS)
 	empty_swap(_metadata, w);
 }
 
+/* No slot gets a refault node any more. */
+static int break_refault_nodes(void)
+{
+	char error[32];
+
+	snprintf(error, sizeof(error), "%#llx", (long long)-ENOMEM);
+	return sm_set(FAIL_FUNCTION "/verbose", "0") ||
+	       sm_set(FAIL_FUNCTION "/times", "-1") ||
+	       sm_set(FAIL_FUNCTION "/probability", "100") ||
+	       sm_set(FAIL_FUNCTION "/inject", SET_NODE) ||
+	       sm_write(FAIL_FUNCTION "/" SET_NODE "/retval", error) ? -1 : 0;
+}
+
+static int mend_refault_nodes(void)
+{
+	return sm_write(FAIL_FUNCTION "/inject", "!" SET_NODE);
+}
+
+/*
+ * A page that could not be told where to come back is moved, not swapped out. One that
+ * is in swap already is reported, and comes back where it was sent before.
+ */
+static void no_refault_node(ARGS, enum sm_dev dev)
+{
+	long long written;
+	long pages;
+
+	SM_NEED(sm_lacks_path(FAIL_FUNCTION));
+	start(_metadata, w, "swap", dev);
+	pages = sm_pages(w->buf.len);
+
+	fill(_metadata, w);
+	written = sm_vmstat("pswpout");
+	ASSERT_EQ(0, break_refault_nodes());
+	EXPECT_EQ(0, sm_migrate(w->peer.pid, w->from, w->to));
+	EXPECT_EQ(written, sm_vmstat("pswpout"));
+	EXPECT_EQ(0, sm_peer_ask(&w->peer, SM_PEER_BAD));
+	EXPECT_EQ(pages, on_node(w, w->target));
+	EXPECT_EQ(0, isolated());
+	ASSERT_EQ(0, mend_refault_nodes());
+
+	fill(_metadata, w);
+	ASSERT_EQ(0, sm_migrate(w->peer.pid, w->from, w->to));
+	ASSERT_EQ(0, on_node(w, w->buf.node));
+	ASSERT_EQ(0, break_refault_nodes());
+	EXPECT_LE(pages, sm_migrate(w->peer.pid, w->to, w->from));
+	EXPECT_EQ(0, isolated());
+	ASSERT_EQ(0, mend_refault_nodes());
+	EXPECT_EQ(0, sm_peer_ask(&w->peer, SM_PEER_BAD));
+	EXPECT_EQ(pages, on_node(w, w->target));
+
+	fill(_metadata, w);
+	migrate(_metadata, w, 0);
+	recover(_metadata, w);
+	empty_swap(_metadata, w);
+}
+
 /* Memory that goes to swap */
 
 FIXTURE(swapped)
@@ -452,6 +511,16 @@ SM_TEST_F(swapped, refaults_disk)
 SM_TEST_F(swapped, cannot_write)
 {
 	cannot_write(_metadata, &self->world);
+}
+
+SM_TEST_F(swapped, no_refault_node_zram)
+{
+	no_refault_node(_metadata, &self->world, SM_ZRAM);
+}
+
+SM_TEST_F(swapped, no_refault_node_disk)
+{
+	no_refault_node(_metadata, &self->world, SM_DISK);
 }
 
 /* Memory that is in a file */
