@@ -15,6 +15,8 @@
 #	numa/*			every selftest program, on nodes of the machine
 #	fake/*			some, on nodes emulated by the kernel (numa=fake=4)
 #	compat/*		the 32-bit programs on the 64-bit kernel
+#	outsiders/*		Debian's stress-ng and trinity, which use the system call
+#				and know nothing of us
 #	i386/*			the 32-bit programs on a 32-bit kernel, on emulated nodes
 #	ia64/*			what our code compiles to with a cross compiler. Only
 #				with ARCH=ia64: to build the compiler takes a while
@@ -195,6 +197,15 @@ kunit()
 	in_guest "$name" dmesg APPEND=kunit.enable=1 "$@"
 }
 
+# outsider PROGRAM: Debian's program has the guest's kernel migrate, and nothing breaks
+outsider()
+{
+	need outsiders || return
+	BOOT_NAME=outsiders-$1 TIMEOUT=$((120 * slow)) \
+	ADD="/usr/bin/$1 $TOP/scripts/guest/outsiders" \
+	CMD="SWAPMIG_SLOW=$slow outsiders $1" "$boot"
+}
+
 # syscalls ARCH: its kernel is built, and its system call table is as it has to be
 syscalls()
 {
@@ -277,6 +288,8 @@ if [ "$arch" = x86_64 ]; then
 	group numa
 	[ "${DEBUG:-}" ] || group fake FAKE=1
 	group compat PROGRAMS=i386
+	check outsiders/stress-ng outsider stress-ng
+	check outsiders/trinity outsider trinity
 fi
 syscalls i386
 if picked guest/add-i386 && built guest/add-i386 ARCH=i386; then
