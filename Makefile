@@ -23,6 +23,7 @@ help:
 #:   ARCH=ia64            test: build a cross compiler, link a kernel, look into it
 #:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
 #:   DEBUG=1              run, test, boot: a slow kernel with KASAN, lockdep, kmemleak
+#:   DEBUG=kcsan          test, soak, boot: a slow kernel that finds data races
 #:   MINUTES=N SEED=N RACES="fork ..."   soak: how long, what is random, which
 #:   T=GLOB               test: only the tests with such a name
 #:   C=GLOB RUNS=N        bench: only the cases with such a name; so many times each

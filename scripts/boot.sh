@@ -11,6 +11,7 @@
 #   KERNEL=base      the unmodified kernel instead of the patched one
 #   DEBUG=1, BENCH=1 a kernel that checks more, and is slower, or one that is to
 #                    be measured
+#   DEBUG=kcsan      a kernel that finds data races
 #   ARCH=i386        a 32-bit kernel, and 32-bit programs in the guest
 #   PROGRAMS=i386    32-bit programs, even on the x86_64 kernel
 #   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all
@@ -34,6 +35,34 @@ complaints='WARNING: |BUG: |kernel BUG at|Kernel panic|Oops|general protection f
 'refcount_t: |Bad page |bad_page|Bad rss-counter|page dumped because|scheduling while atomic|'\
 'sleeping function called|(KASAN|KCSAN|KFENCE|UBSAN): |unreferenced object|held lock freed|'\
 'unable to handle|Unable to handle|stack-protector|Out of memory and no killable'
+
+# The functions of mm/swapmig, without inline ones of headers that others have as well.
+our_functions()
+{
+	local objects=${image%/arch/*}
+
+	[ -d "$objects/mm/swapmig" ] || return 0
+	comm -12 <(nm "$objects/mm/swapmig/built-in.a" 2>/dev/null |
+			awk '$2 ~ /^[Tt]$/ { print $3 }' | sort -u) \
+		<(nm "$objects/vmlinux" | awk '{ print $3 }' | sort | uniq -u)
+}
+
+# The base has data races of its own. A report of KCSAN names the functions of one or
+# both accesses: if none is ours it is no complaint. The console's lines end with CR LF.
+without_races_of_base()
+{
+	awk 'FILENAME == ARGV[1] { ours[$1]; next }
+	     /BUG: KCSAN: / {
+		mine = 0
+		for (i = 1; i <= NF; i++) {
+			name = $i
+			sub(/(\+0x.*)?\r?$/, "", name)
+			mine += name in ours
+		}
+		mine || sub(/BUG: KCSAN: /, "race of the base: ")
+	     }
+	     { print }' <(our_functions) "$console"
+}
 
 number()
 {
@@ -247,9 +276,16 @@ elif [ -z "$status" ] && [ -z "$interactive" ]; then
 else
 	rc=${status:-0}
 fi
-if grep -qE "$complaints" "$console"; then
+judged=$console after=3
+if [ "$debug" = -kcsan ]; then
+	judged=$run/console after=30
+	without_races_of_base >"$judged"
+	races=$(sed -n 's/.*race of the base: //p' "$judged" | sort -u | wc -l)
+	say "KCSAN: $races races of the base are left out"
+fi
+if grep -qE "$complaints" "$judged"; then
 	say "error: the kernel complained on its console, $(short "$console"):"
-	grep -nE -A3 "$complaints" "$console" | cut -c -160 | head -n 40 | sed 's/^/    /' >&2
+	grep -nE -A$after "$complaints" "$judged" | cut -c -160 | head -n 40 | sed 's/^/    /' >&2
 	[ "$rc" = 124 ] || rc=125
 fi
 exit "$rc"

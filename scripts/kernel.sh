@@ -7,9 +7,10 @@
 #
 # linux is the patched tree, base the unmodified one, peer a later unmodified one.
 # ARCH=x86_64 (the default), i386 or ia64 chooses the machine; the kernel for ia64 has
-# no guest to boot in: it is linked only. DEBUG=1 adds costly checks, BENCH=1 leaves
-# out all checks, to be measured. The configuration is tinyconfig plus the fragments in
-# scripts/config; each of their symbols must take effect.
+# no guest to boot in: it is linked only. DEBUG=1 adds costly checks, DEBUG=kcsan a
+# look for data races (x86_64 only), BENCH=1 leaves out all checks, to be measured.
+# The configuration is tinyconfig plus the fragments in scripts/config; each of their
+# symbols must take effect.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -27,8 +28,11 @@ fragments()
 	fi
 	[ "$name" != linux ] || [ "$BENCH" ] || names+=(linux)
 	[ "$name" != peer ] || names+=(peer)
-	[ -z "$DEBUG" ] || names+=(debug)
-	[ -z "$DEBUG" ] || [ "$ARCH" != x86_64 ] || names+=(sanitize)
+	case $DEBUG-$ARCH in
+	1-x86_64) names+=(debug sanitize) ;;
+	1-*) names+=(debug) ;;
+	kcsan-*) names+=(kcsan) ;;
+	esac
 	printf "$TOP/scripts/config/%s.config\n" "${names[@]}"
 }
 
@@ -78,7 +82,7 @@ DEBUG=${DEBUG:-} BENCH=${BENCH:-}
 need build
 "$TOP/scripts/tree.sh" "$name" >&2
 tree=$OUT/$name
-variant=$name${DEBUG:+-debug}${BENCH:+-bench}
+variant=$name$debug${BENCH:+-bench}
 dir=$OUT/build/$ARCH-$variant
 cross='' start=tinyconfig target=bzImage image=$dir/arch/x86/boot/bzImage
 if [ "$ARCH" = ia64 ]; then

@@ -99,6 +99,16 @@ step()
 	return $rc
 }
 
+# What DEBUG adds to the name of a kernel.
+# shellcheck disable=SC2034	# for the scripts that source this file
+case ${DEBUG:-}-${ARCH:-x86_64} in
+-*) debug='' ;;
+1-*) debug=-debug ;;
+kcsan-x86_64) debug=-kcsan ;;
+kcsan-*) die "DEBUG=kcsan: ARCH=$ARCH has no KCSAN, only x86_64 has" ;;
+*) die "DEBUG=$DEBUG: it is 1 or kcsan" ;;
+esac
+
 # need GROUP...: what these parts of the work need is installed, or die.
 need() { "$TOP/scripts/deps.sh" "$@"; }
 

@@ -110,7 +110,7 @@ i386)	size=4 mask=$((0xffffffff)) ;;
 ia64)	tools=ia64-linux-gnu- ;;
 *)	die "usage: scripts/syscall-table.sh x86_64|i386|ia64 [VMLINUX]" ;;
 esac
-objects=$OUT/build/$arch-linux${DEBUG:+-debug}
+objects=$OUT/build/$arch-linux$debug
 vmlinux=${2:-$objects/vmlinux}
 [ -e "$vmlinux" ] || die "$vmlinux does not exist: scripts/kernel.sh builds it"
 symbols=$(mktemp)

@@ -18,10 +18,13 @@
 #	outsiders/*		Debian's stress-ng and trinity, which use the system call
 #				and know nothing of us
 #	i386/*			the 32-bit programs on a 32-bit kernel, on emulated nodes
+#	kcsan/*			some, on a kernel that finds data races. Only with DEBUG=1
+#				or DEBUG=kcsan
 #	ia64/*			what our code compiles to with a cross compiler. Only
 #				with ARCH=ia64: to build the compiler takes a while
 #
 # DEBUG=1: on a kernel that checks more, and is slower. Leaves out fake/*.
+# DEBUG=kcsan: only kcsan/*, and guest/kcsan.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -106,6 +109,15 @@ guest_add_i386()
 	fails 1 "large needs libabsent.so" env ARCH=i386 ADD="$dir/large" CMD=large "$boot"
 }
 
+# A data race of ours is a complaint, one of the base is counted.
+guest_kcsan()
+{
+	fails 125 'KCSAN: data-race in page_idle / swapmig_walk' env DEBUG=kcsan \
+		CMD='echo "BUG: KCSAN: data-race in page_idle / swapmig_walk" >/dev/kmsg' "$boot" &&
+	fails 0 'races of the base are left out' env DEBUG=kcsan \
+		CMD='echo "BUG: KCSAN: data-race in page_idle / page_young" >/dev/kmsg' "$boot"
+}
+
 # Input and output pass unharmed, byte for byte.
 guest_bytes()
 {
@@ -125,6 +137,8 @@ guest_input()
 	fails 1 "error: ADD: /no/such/file does not exist" env ADD=/no/such/file CMD=true "$boot" &&
 	fails 1 "error: ACCEL=magic" env ACCEL=magic CMD=true "$boot" &&
 	fails 1 "error: no kernel configuration for ARCH=vax" env ARCH=vax CMD=true "$boot" &&
+	fails 1 "error: DEBUG=2: it is 1 or kcsan" env DEBUG=2 CMD=true "$boot" &&
+	fails 1 "error: DEBUG=kcsan" env DEBUG=kcsan ARCH=i386 CMD=true "$boot" &&
 	fails 1 "error: PROGRAMS=vax" env PROGRAMS=vax CMD=true "$boot" &&
 	fails 1 "error: PROGRAMS=x86_64" env ARCH=i386 PROGRAMS=x86_64 CMD=true "$boot" &&
 	fails 1 "error: ARCH=ia64: nothing emulates" env ARCH=ia64 CMD=true "$boot" &&
@@ -141,6 +155,7 @@ in_guest()
 
 	env "$@" BOOT_NAME="$group" TIMEOUT=$((1500 * slow)) CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
 		tee "$log.log" | "$TOP/scripts/tap.pl" "$group" >>"$results" || rc=$?
+	grep '^KCSAN: ' "$log.err" >&2 || true
 	[ $rc = 0 ] || record failed "$group: the guest" <"$log.err"
 }
 
@@ -168,6 +183,8 @@ selftests()
 		# tell nodes apart.
 		fake/nodesets | fake/page_kinds | fake/cpuset | fake/clients) ;;
 		fake/*) continue ;;
+		kcsan/races_* | kcsan/refault) ;;
+		kcsan/*) continue ;;
 		# A race does not depend on how its system calls are made.
 		compat/races_*) continue ;;
 		esac
@@ -185,6 +202,15 @@ group()
 	[ "$programs" ] && built "$name" "$@" || return 0
 	in_guest "$name" \
 		"SWAPMIG_SLOW=$slow exec /usr/libexec/kselftest/selftests $programs" "$@"
+}
+
+# kcsan: the data races of our code. KCSAN cannot be had together with KASAN.
+kcsan()
+{
+	if picked guest/kcsan && built guest/kcsan DEBUG=kcsan; then
+		check guest/kcsan guest_kcsan
+	fi
+	group kcsan DEBUG=kcsan
 }
 
 # kunit NAME [VARIABLE=VALUE...]: the KUnit tests in a guest like this
@@ -220,7 +246,7 @@ syscalls()
 # The check of the table sees an entry that leads elsewhere, and a missing one.
 syscalls_wrong()
 {
-	local kernel=$OUT/build/$arch-linux${DEBUG:+-debug}/vmlinux wrong=$OUT/test/vmlinux
+	local kernel=$OUT/build/$arch-linux$debug/vmlinux wrong=$OUT/test/vmlinux
 
 	objcopy --redefine-sym __ia32_sys_migrate_pages=__ia32_sys_other "$kernel" "$wrong"
 	fails 1 "294 is __ia32_sys_other" "$TOP/scripts/syscall-table.sh" "$arch" "$wrong" &&
@@ -268,6 +294,12 @@ if [ "$arch" = ia64 ]; then
 fi
 
 need guest
+if [ "${DEBUG:-}" = kcsan ]; then
+	"$TOP/scripts/initramfs.sh" >/dev/null
+	kcsan
+	summary
+	exit
+fi
 if [ "$arch" = x86_64 ]; then
 	check series "$TOP/scripts/series.sh" --check-apply
 	check lint "$TOP/scripts/lint.sh"
@@ -297,5 +329,6 @@ if picked guest/add-i386 && built guest/add-i386 ARCH=i386; then
 fi
 kunit kunit-i386 ARCH=i386
 group i386 ARCH=i386
+[ "${DEBUG:-}$arch" != 1x86_64 ] || kcsan
 
 summary
