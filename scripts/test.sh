@@ -23,7 +23,7 @@
 #	ia64/*			what our code compiles to with a cross compiler. Only
 #				with ARCH=ia64: to build the compiler takes a while
 #
-# DEBUG=1: on a kernel that checks more, and is slower. Leaves out fake/*.
+# DEBUG=1: on a kernel that checks more, and is slower. Leaves out fake/* and compat/*.
 # DEBUG=kcsan: only kcsan/*, and guest/kcsan.
 
 . "$(dirname "$0")/lib.sh"
@@ -319,7 +319,7 @@ if [ "$arch" = x86_64 ]; then
 	kunit kunit
 	group numa
 	[ "${DEBUG:-}" ] || group fake FAKE=1
-	group compat PROGRAMS=i386
+	[ "${DEBUG:-}" ] || group compat PROGRAMS=i386
 	check outsiders/stress-ng outsider stress-ng
 	check outsiders/trinity outsider trinity
 fi
