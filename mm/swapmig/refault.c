@@ -169,7 +169,8 @@ void __swapmig_free_slots(swp_entry_t entry, unsigned int nr_slots)
 	unsigned long flags;
 	unsigned int part;
 
-	if (xa_empty(&refault_blocks))
+	/* Others may come and go; the nodes of these slots do not change any more. */
+	if (data_race(xa_empty(&refault_blocks)))
 		return;
 
 	xa_lock_irqsave(&refault_blocks, flags);
