@@ -62,6 +62,7 @@ struct race {
 	const char *(*lacks)(void);
 	bool outside;		/* rounds are not done by the target */
 	bool any_path;		/* the path is not what the test chose */
+	const char *not_with;	/* one that makes it fail if run at once */
 	int migrators;		/* 1 unless said otherwise */
 	int rounds;		/* that have to hit */
 	int (*begin)(struct race_run *run);

@@ -118,9 +118,10 @@ static int round_swapoff(struct race_run *run, long nr)
 	return 1;
 }
 
+/* Where a control group has no memory left, swapoff cannot bring its pages back. */
 static const struct race race_swapoff = {
-	.name = "swapoff", .outside = true, .round = round_swapoff,
-	.rounds = 4,
+	.name = "swapoff", .outside = true, .not_with = "oom",
+	.round = round_swapoff, .rounds = 4,
 };
 
 /* Control groups */

@@ -31,6 +31,7 @@ static const char * const faults[] = {
 };
 
 #define MAX_RACES	64
+#define MAX_TRIES	1000	/* to find a race that may start */
 
 static const struct race *races[MAX_RACES];
 static int nr_races;
@@ -80,8 +81,9 @@ static void tell(const char *when, long long carried)
 {
 	carried = sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved") -
 		  carried;
-	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld faults injected, %lld pages migrated, %llu MiB right\n",
-	       when, nr_runs, nr_failed, nr_rounds, nr_faults(), carried,
+	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld faults injected, ",
+	       when, nr_runs, nr_failed, nr_rounds, nr_faults());
+	printf("%lld pages migrated, %llu MiB right\n", carried,
 	       nr_verified * sm_page / MIB);
 	fflush(stdout);
 }
@@ -211,17 +213,36 @@ static void finish(int i, int status)
 			WTERMSIG(status) == SIGALRM ? ", it hangs" : "");
 }
 
+static bool disturb(const struct race *one, const struct race *other)
+{
+	return one->not_with && !strcmp(one->not_with, other->name);
+}
+
+static bool may_start(int i)
+{
+	int other;
+
+	if (!run[i].chosen || run[i].pid > 0)
+		return false;
+	for (other = 0; other < nr_races; other++)
+		if (run[other].pid > 0 && (disturb(races[i], races[other]) ||
+					   disturb(races[other], races[i])))
+			return false;
+	return true;
+}
+
 /* Fill up with runs until @end, and wait for one. Returns how many there are. */
 static int go_on(int nr_chosen, long end)
 {
-	int i, nr = 0, status;
+	int i, nr = 0, tries, status;
 	pid_t pid;
 
 	for (i = 0; i < nr_races; i++)
 		nr += run[i].pid > 0;
-	while (nr < NR_RUNS && nr < nr_chosen && seconds() < end) {
+	for (tries = 0; tries < MAX_TRIES && nr < NR_RUNS && nr < nr_chosen &&
+	     seconds() < end; tries++) {
 		i = chance(nr_races);
-		if (!run[i].chosen || run[i].pid > 0)
+		if (!may_start(i))
 			continue;
 		start(i);
 		nr++;
