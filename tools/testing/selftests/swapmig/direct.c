@@ -485,7 +485,10 @@ SM_TEST_F(fallback, target_full)
 	EXPECT_LT(0, swapped);
 }
 
-/* What is swapped in for a full node is near it. */
+/*
+ * What is swapped in for a full node is near it. It is locked there, lest reclaim make
+ * room for some pages with others.
+ */
 SM_TEST_F(fallback, target_full_at_refault)
 {
 	long long misses;
@@ -498,6 +501,7 @@ SM_TEST_F(fallback, target_full_at_refault)
 	ASSERT_EQ(0, sm_migrate(pid, self->from, self->to));
 
 	misses = sm_vmstat("swapmig_refault_miss");
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_LOCK));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 	/* How misses are counted is tested where a cpuset forbids the node. */
 	EXPECT_LT(misses, sm_vmstat("swapmig_refault_miss"));
