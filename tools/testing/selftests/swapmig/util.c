@@ -956,8 +956,6 @@ long sm_serve_buffer(int what, void *arg)
 	case SM_PEER_TOUCH:
 		sm_touch(buf->addr, buf->len);
 		return 0;
-	case SM_PEER_LOCK:
-		return mlock(buf->addr, buf->len);
 	}
 	return -1;
 }

@@ -192,7 +192,7 @@ long sm_peer_ask(struct sm_peer *peer, int what);
 void sm_peer_end(struct sm_peer *peer);
 
 /* The usual peer: a buffer of anonymous memory. */
-enum { SM_PEER_FILL, SM_PEER_BAD, SM_PEER_TOUCH, SM_PEER_LOCK };
+enum { SM_PEER_FILL, SM_PEER_BAD, SM_PEER_TOUCH };
 
 struct sm_buffer {
 	char *addr;
