@@ -34,7 +34,7 @@ complaints='WARNING: |BUG: |kernel BUG at|Kernel panic|Oops|general protection f
 'possible (circular|recursive|irq lock)|inconsistent lock state|list_(add|del) corruption|'\
 'refcount_t: |Bad page |bad_page|Bad rss-counter|page dumped because|scheduling while atomic|'\
 'sleeping function called|(KASAN|KCSAN|KFENCE|UBSAN): |unreferenced object|held lock freed|'\
-'unable to handle|Unable to handle|stack-protector|Out of memory and no killable'
+'unable to handle|Unable to handle kernel|stack-protector|Out of memory and no killable'
 
 # The functions of mm/swapmig, without inline ones of headers that others have as well.
 our_functions()
