@@ -7,7 +7,7 @@ help:
 
 #: make run      the demonstration: move a running program through swap
 #: make test     all tests; ends with "N passed, N failed, N skipped"
-#: make soak     all races at once, for MINUTES=10; prints its SEED=N
+#: make soak     all races at once, MINUTES=10 on each kernel; prints its SEED=N
 #: make bench    measure it beside the unmodified kernel and a later one
 #: make boot     a shell in the patched guest
 #: make tree     the patched kernel tree, in out/linux
@@ -19,7 +19,7 @@ help:
 #: Variables, as in make boot CMD="numactl -H":
 #:   KERNEL_SRC=DIR       the base: a Linux 6.1.y tree, which is only read,
 #:   KERNEL_TARBALL=FILE  or an archive of one; else Debian's linux-source-6.1
-#:   ARCH=i386            run, boot: a 32-bit kernel; test: only its tests
+#:   ARCH=i386            run, boot: a 32-bit kernel; test, soak: only its tests
 #:   ARCH=ia64            test: build a cross compiler, link a kernel, look into it
 #:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
 #:   DEBUG=1              run, test, boot: a slow kernel with KASAN, lockdep, kmemleak

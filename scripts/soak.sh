@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Race migrations against everything else, all at once, for as long as you like.
+# Race migrations against everything else, all at once, for as long as you like:
+# on a 64-bit kernel, then on a 32-bit one.
 #
 # usage: scripts/soak.sh, with these variables in the environment:
-#   MINUTES=10       how long
+#   MINUTES=10       how long, on each kernel
+#   ARCH=i386        only on this one
 #   SEED=N           what is random; the seed of a run is printed
 #   RACES="a b ..."  only these; a wrong name lists them all
 # and those of scripts/boot.sh, above all DEBUG=1, CPUS=, NODES= and MEM=.
@@ -24,9 +26,13 @@ for race in $RACES; do
 	[[ " ${known[*]} " == *" $race "* ]] || die "no race is called '$race': ${known[*]}"
 done
 
-say "racing for $MINUTES minutes; to do it again: make soak MINUTES=$MINUTES SEED=$SEED"
-# The last races may take minutes to end where much is checked.
-BOOT_NAME=soak TIMEOUT=$((MINUTES * 60 + 600)) \
-CMD="cd /usr/libexec/kselftest/swapmig && exec ./soak $((MINUTES * 60)) $SEED $RACES 2>&1" \
-	"$TOP/scripts/boot.sh" </dev/null || die "soak: failed, see above; SEED=$SEED"
-ok "soak: nothing went wrong"
+# KCSAN is for 64 bits.
+[ "${DEBUG:-}" != kcsan ] || ARCH=${ARCH:-x86_64}
+for arch in ${ARCH:-x86_64 i386}; do
+	say "$arch: racing for $MINUTES minutes; to do it again: make soak ARCH=$arch MINUTES=$MINUTES SEED=$SEED"
+	# The last races may take minutes to end where much is checked.
+	ARCH=$arch BOOT_NAME=soak-$arch TIMEOUT=$((MINUTES * 60 + 600)) \
+	CMD="cd /usr/libexec/kselftest/swapmig && exec ./soak $((MINUTES * 60)) $SEED $RACES 2>&1" \
+		"$TOP/scripts/boot.sh" </dev/null || die "$arch: soak: failed, see above; SEED=$SEED"
+	ok "$arch: soak: nothing went wrong"
+done
