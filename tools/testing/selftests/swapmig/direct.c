@@ -200,6 +200,7 @@ FIXTURE_SETUP(fallback)
 {
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
+	ASSERT_EQ(0, sm_no_collapse());
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_no_swap());
 	ASSERT_EQ(0, sm_prefer(variant->path));

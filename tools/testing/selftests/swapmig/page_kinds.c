@@ -49,6 +49,7 @@ FIXTURE_SETUP(kinds)
 {
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
+	ASSERT_EQ(0, sm_no_collapse());
 	SM_NEED(sm_lacks_swap(variant->dev));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
 	ASSERT_EQ(0, sm_no_readahead());

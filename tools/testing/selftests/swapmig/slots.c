@@ -48,6 +48,7 @@ FIXTURE_SETUP(slots)
 {
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
+	ASSERT_EQ(0, sm_no_collapse());
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	SM_NEED(sm_lacks_cpu(sm_node(0)));

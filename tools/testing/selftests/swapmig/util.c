@@ -805,6 +805,15 @@ int sm_no_readahead(void)
 	return sm_set("/proc/sys/vm/page-cluster", "0");
 }
 
+/* khugepaged would take pages back to the node where most of their neighbours are. */
+int sm_no_collapse(void)
+{
+	const char *path =
+		"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs";
+
+	return access(path, F_OK) ? 0 : sm_set(path, "4294967295");
+}
+
 /* The same devices, with all that is in them brought back in between. */
 int sm_swap_off_and_on(void)
 {

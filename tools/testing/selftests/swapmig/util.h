@@ -133,6 +133,7 @@ int sm_swap_on(enum sm_dev dev, size_t bytes);
 int sm_swap_off(void);
 int sm_swap_off_and_on(void);
 int sm_no_readahead(void);		/* only what is touched comes back */
+int sm_no_collapse(void);		/* huge pages that were split stay so */
 
 /*
  * CPUs keep free pages for themselves, many megabytes of them where huge pages
