@@ -12,6 +12,7 @@ help:
 #: make boot     a shell in the patched guest
 #: make tree     the patched kernel tree, in out/linux
 #: make series   the mail series, in out/series
+#: make deb      Debian packages of the patched kernel for a real machine, in out/deb
 #: make lint     checkpatch, sparse, shell and documentation checks
 #: make clean    remove out/, where everything is built (not the ia64 compiler,
 #:               which is kept in ~/.cache/swapmig)
@@ -26,6 +27,7 @@ help:
 #:   DEBUG=kcsan          test, soak, boot: a slow kernel that finds data races
 #:   MINUTES=N SEED=N RACES="fork ..."   soak: how long, what is random, which
 #:   T=GLOB               test: only the tests with such a name
+#:   CONFIG=FILE          deb: the kernel's configuration; else that of Debian's own
 #:   C=GLOB RUNS=N        bench: only the cases with such a name; so many times each
 #:   CHECK=apply|build    series: apply it with git am and compare with make
 #:                        tree, or compile every step
@@ -47,7 +49,7 @@ override CMD := $(value CMD)
 export CMD
 endif
 
-run test soak bench boot series lint:
+run test soak bench boot series deb lint:
 	@scripts/$@.sh
 
 tree:
@@ -56,4 +58,4 @@ tree:
 clean:
 	rm -rf out
 
-.PHONY: help run test soak bench boot tree series lint clean
+.PHONY: help run test soak bench boot tree series deb lint clean

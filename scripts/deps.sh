@@ -15,6 +15,9 @@ declare -A group=(
 	[peer-source]='linux-source-6.12:/usr/src/linux-source-6.12.tar.xz'
 	[build]='gcc:gcc libc6-dev:/usr/include/stdio.h make:make flex:flex bison:bison bc:bc
 		 libelf-dev:/usr/include/libelf.h ccache:ccache rsync:rsync'
+	[deb]='dpkg-dev:dpkg-buildpackage fakeroot:fakeroot kmod:depmod cpio:cpio
+	       libssl-dev:/usr/include/openssl/ssl.h openssl:openssl'
+	[debian-config]='linux-config-6.1:/usr/src/linux-config-6.1'
 	[i386]='gcc-multilib:/usr/include/asm libc6-dev-i386:/usr/lib32/crt1.o'
 	[ia64]='gcc-12-source:/usr/src/gcc-12 g++:g++ binutils-ia64-linux-gnu:ia64-linux-gnu-ld
 		 libgmp-dev:/usr/include/gmpxx.h libmpfr-dev:/usr/include/mpfr.h

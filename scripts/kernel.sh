@@ -96,9 +96,6 @@ mkdir -p "$dir"
 # The same sources must give the same objects, for ccache and for a reader who
 # compares two builds.
 export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=swapmig KBUILD_BUILD_HOST=swapmig
-# Kbuild has the compiler list what it read: ccache need not preprocess to know,
-# which makes a first build a fifth shorter.
-export CCACHE_DEPEND=1 CCACHE_BASEDIR=$OUT
 
 # Two callers at once take turns.
 exec 9>"$dir/.lock"

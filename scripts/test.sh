@@ -10,6 +10,7 @@
 #	series, lint		the mail series gives the patched tree; code style
 #	guest/*			what scripts/boot.sh promises, above all that it does
 #				not overlook a kernel in trouble
+#	deb			packages of the patched kernel; not with DEBUG=1
 #	syscalls/*		the entry of the system call table, in the linked kernel
 #	kunit, kunit-i386	the KUnit tests, run while a guest boots
 #	numa/*			every selftest program, on nodes of the machine
@@ -89,6 +90,26 @@ guest_warning() { fails 125 'the kernel complained' env CMD='echo "WARNING: inje
 guest_hang()   { fails 124 'did not finish' env TIMEOUT=40 CMD='echo hanging; sleep 1000' "$boot"; }
 guest_add()    { fails 0 'memhog [' env ADD=/usr/bin/memhog CMD='memhog 2>&1; test -d /add' "$boot"; }
 
+# The guest's kernel, packed as one for a real machine would be.
+deb_packages()
+{
+	local script=$TOP/scripts/deb.sh dir=$OUT/deb-test deb version
+
+	version=$(tree_version "$OUT/linux")-swapmig
+	deb=$dir/linux-image-${version}_${version%-*}-1_amd64.deb
+	CONFIG=$OUT/build/x86_64-linux/.config "$script" deb-test &&
+	[ "$(dpkg-deb -f "$deb" Package)" = "linux-image-$version" ] &&
+	dpkg-deb --fsys-tarfile "$deb" | tar -xC "$dir" ./boot &&
+	grep -x CONFIG_SWAPMIG=y "$dir/boot/config-$version" &&
+	grep -w do_migrate_pages "$dir/boot/System.map-$version" &&
+	grep -aF "$version (" "$dir/boot/vmlinuz-$version" >/dev/null &&
+
+	echo CONFIG_NUMA=n >"$dir/config" &&
+	fails 1 "CONFIG=/no/such/file" env CONFIG=/no/such/file "$script" deb-test &&
+	fails 1 "so no CONFIG_SWAPMIG" env CONFIG="$dir/config" "$script" deb-test &&
+	[ -e "$deb" ]
+}
+
 # A 32-bit program gets the libraries of the i386 packages; one that they do not
 # have is named, and nothing is booted.
 guest_add_i386()
@@ -124,8 +145,8 @@ guest_bytes()
 	local data=$OUT/test/bytes
 
 	head -c 1000000 /dev/urandom >"$data"
-	CMD='cat; echo apart >&2' "$boot" <"$data" >"$data.out" 2>"$data.err"
-	cmp "$data" "$data.out"
+	CMD='cat; echo apart >&2' "$boot" <"$data" >"$data.out" 2>"$data.err" &&
+	cmp "$data" "$data.out" &&
 	grep -x apart "$data.err"
 }
 
@@ -316,6 +337,7 @@ if [ "$arch" = x86_64 ]; then
 	check guest/hang guest_hang
 	syscalls x86_64
 	check syscalls/wrong syscalls_wrong
+	[ "${DEBUG:-}" ] || check deb deb_packages
 	kunit kunit
 	group numa
 	[ "${DEBUG:-}" ] || group fake FAKE=1

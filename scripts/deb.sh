@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Debian packages of the patched kernel, for a real machine. Prints their paths.
+#
+# usage: scripts/deb.sh [DIRECTORY]
+#
+#   CONFIG=FILE   the kernel's configuration, maybe xz-compressed, else that of Debian's
+#                 own kernel, which takes hours to compile
+#   DIRECTORY     below out/, for the packages: deb if not given
+#
+# The kernel is called 6.1.N-swapmig and is installed beside others. Debug symbols
+# are left out: they would take more time and room than all the rest.
+
+. "$(dirname "$0")/lib.sh"
+
+debian=/usr/src/linux-config-6.1/config.amd64_none_amd64.xz
+# The build leaves the packages beside its own directory.
+packages=$OUT/${1:-deb}
+dir=$packages/build
+
+build()
+{
+	make -C "$OUT/linux" O="$dir" ARCH=x86_64 CC="ccache gcc" \
+		LOCALVERSION=-swapmig KDEB_PKGVERSION="$version-1" DPKG_FLAGS=-d "$@"
+}
+
+# Debian's keys are Debian's: the build makes one of its own to sign modules with.
+configure()
+{
+	xz -dcf "$CONFIG" >"$dir/.config"
+	"$OUT/linux/scripts/config" --file "$dir/.config" \
+		-d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT -d DEBUG_INFO_DWARF4 \
+		-d DEBUG_INFO_DWARF5 -e DEBUG_INFO_NONE -d LOCALVERSION_AUTO \
+		--set-str SYSTEM_TRUSTED_KEYS '' --set-str SYSTEM_REVOCATION_KEYS '' \
+		--set-str MODULE_SIG_KEY certs/signing_key.pem
+	build olddefconfig
+	grep -qx CONFIG_SWAPMIG=y "$dir/.config" ||
+		die "CONFIG=$CONFIG: it has no NUMA or no MIGRATION, so no CONFIG_SWAPMIG"
+}
+
+pack()
+{
+	rm -f "$packages"/linux-*
+	build -j"$JOBS" bindeb-pkg
+	rm -f "$packages"/linux-*.buildinfo "$packages"/linux-*.changes
+}
+
+CONFIG=${CONFIG:-$debian}
+need build deb
+[ "$CONFIG" != "$debian" ] || need debian-config
+[ -r "$CONFIG" ] || die "CONFIG=$CONFIG: no such file"
+"$TOP/scripts/tree.sh" linux >&2
+version=$(tree_version "$OUT/linux")
+mkdir -p "$dir"
+step "configure the kernel $version-swapmig" configure
+step "build and pack the kernel $version-swapmig" pack
+printf '%s\n' "$packages"/linux-*.deb
