@@ -218,6 +218,15 @@ static int call(struct race_run *run, int me)
 	return race_failed(run, __FILE__, __LINE__, "migrate_pages()");
 }
 
+static void pause_for_rounds(struct race_run *run)
+{
+	struct race_shared *shared = run->shared;
+	long until = seen(&shared->tries) + run->race->pause;
+
+	while (seen(&shared->tries) < until && !has(&shared->stop))
+		usleep(1000);
+}
+
 static int migrator(struct race_run *run, int me)
 {
 	while (!has(&run->shared->ready)) {
@@ -227,9 +236,11 @@ static int migrator(struct race_run *run, int me)
 	}
 	if (race_migrators_fail && sm_write("/proc/self/make-it-fail", "1"))
 		return race_failed(run, __FILE__, __LINE__, "make-it-fail");
-	while (!has(&run->shared->stop))
+	while (!has(&run->shared->stop)) {
 		if (call(run, me))
 			return 1;
+		pause_for_rounds(run);
+	}
 	return 0;
 }
 

@@ -64,6 +64,7 @@ struct race {
 	bool any_path;		/* the path is not what the test chose */
 	const char *not_with;	/* one that makes it fail if run at once */
 	int migrators;		/* 1 unless said otherwise */
+	int pause;		/* rounds without them after each of their calls */
 	int rounds;		/* that have to hit */
 	int (*begin)(struct race_run *run);
 	int (*round)(struct race_run *run, long nr);

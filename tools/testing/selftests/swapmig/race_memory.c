@@ -249,7 +249,10 @@ static int begin_collapse(struct race_run *run)
 	return madvise(run->scratch, RACE_SCRATCH, MADV_HUGEPAGE);
 }
 
-/* What a migrator has in its hands cannot collapse. */
+/*
+ * What a migrator has in its hands cannot collapse, and it always has something: it
+ * lets the round that it has disturbed pass, and one more.
+ */
 static int round_collapse(struct race_run *run, long nr)
 {
 	char *p = run->scratch;
@@ -264,7 +267,7 @@ static int round_collapse(struct race_run *run, long nr)
 
 static const struct race race_collapse = {
 	.name = "collapse", .lacks = lacks_huge, .begin = begin_collapse,
-	.round = round_collapse, .rounds = 3,
+	.round = round_collapse, .rounds = 3, .pause = 2,
 };
 
 static const char *lacks_split(void)
