@@ -112,6 +112,7 @@ static const char *lacks_faults(enum sm_dev dev)
 static int prepare_machine(const char *path, enum sm_dev dev)
 {
 	return sm_swap_on(dev, 128 * MIB) || sm_prefer(path) ||
+	       sm_no_readahead() ||
 	       sm_set(FAIL_SLAB "/verbose", "0") ||
 	       sm_set(FAIL_SLAB "/ignore-gfp-wait", "N") ||
 	       sm_set(FAIL_PAGE "/verbose", "0") ||
@@ -582,7 +583,6 @@ FIXTURE_SETUP(disk)
 {
 	sm_cleanup();
 	prepare(_metadata, &self->world, "swap", SM_DISK);
-	ASSERT_EQ(0, sm_no_readahead());
 }
 
 FIXTURE_TEARDOWN(disk)
