@@ -447,6 +447,7 @@ static const struct race race_compaction = {
 #define BLOCK		"/sys/devices/system/memory/memory%d/state"
 #define MAX_BLOCKS	64
 #define PRINTK		"/proc/sys/kernel/printk"
+#define OFFLINE_LIMIT	10	/* seconds */
 
 struct memory {
 	int log;
@@ -454,6 +455,7 @@ struct memory {
 };
 
 static int blocks[MAX_BLOCKS], nr_blocks;
+static bool page_lost;	/* nobody can move it, and no file system holds it */
 
 static int block(int nr, const char *state)
 {
@@ -469,6 +471,9 @@ static int block(int nr, const char *state)
  */
 static int speak_softly(struct memory *m)
 {
+	m->log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (m->log < 0 || lseek(m->log, 0, SEEK_END) < 0)
+		return -1;
 	snprintf(m->loud, sizeof(m->loud), "%ld", sm_read_long(PRINTK));
 	return sm_set(PRINTK, "4");
 }
@@ -476,24 +481,66 @@ static int speak_softly(struct memory *m)
 static void speak_up(struct memory *m)
 {
 	sm_write(PRINTK, m->loud);
+	close(m->log);
+}
+
+/* The next record of the kernel's log, if there is one. */
+static bool next_record(int log, char *text, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = read(log, text, size - 1);
+	} while (n < 0 && errno == EPIPE);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0;
 }
 
 /* A warning that the console has not shown. */
 static bool warned(int log)
 {
 	char text[8192];
-	ssize_t n;
 
-	for (;;) {
-		n = read(log, text, sizeof(text) - 1);
-		if (n < 0 && errno == EPIPE)
-			continue;
-		if (n <= 0)
-			return false;
-		text[n] = 0;
+	while (next_record(log, text, sizeof(text)))
 		if (strstr(text, "WARNING: ") || strstr(text, "BUG: "))
 			return true;
+	return false;
+}
+
+/*
+ * The page that could not be moved in the end is one of a block device. It holds
+ * metadata of a file system, which keeps that where it is for as long as it likes.
+ */
+static bool held_by_file_system(int log)
+{
+	char text[8192];
+	bool held = false;
+
+	while (next_record(log, text, sizeof(text))) {
+		if (strstr(text, ";page:"))
+			held = false;
+		if (strstr(text, ";aops:def_blk_aops"))
+			held = true;
 	}
+	return held;
+}
+
+/* For the kernel no page is a reason to give up, be it held for ever. */
+static int offline(int nr)
+{
+	pid_t pid = sm_fork();
+	int status;
+
+	if (!pid) {
+		alarm(OFFLINE_LIMIT * sm_slow());
+		_exit(block(nr, "offline") ? errno : 0);
+	}
+	status = sm_reap(pid);
+	if (WIFEXITED(status))
+		errno = WEXITSTATUS(status);
+	else
+		errno = WTERMSIG(status) == SIGALRM ? EINTR : EIO;
+	return errno ? -1 : 0;
 }
 
 /*
@@ -507,19 +554,22 @@ static const char *lacks_hotremove(void)
 
 	if (speak_softly(&m))
 		return "cannot tell the console what to show";
-	for (i = 0; i < MAX_BLOCKS; i++)
-		if (!block(i, "offline") && !block(i, "online_movable"))
+	for (i = 0; i < MAX_BLOCKS; i++) {
+		if (!offline(i) && !block(i, "online_movable"))
 			blocks[nr_blocks++] = i;
+		else if (errno == EINTR && !held_by_file_system(m.log))
+			page_lost = true;
+	}
 	speak_up(&m);
-	return nr_blocks ? NULL : "no block of memory can be taken offline";
+	return nr_blocks || page_lost ? NULL :
+	       "no block of memory can be taken offline";
 }
 
 static int begin_hotremove(struct race_run *run)
 {
 	static struct memory m;
 
-	m.log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	RACE_CHECK(run, m.log >= 0 && lseek(m.log, 0, SEEK_END) >= 0);
+	RACE_CHECK(run, !page_lost);
 	RACE_CHECK(run, !speak_softly(&m));
 	run->data = &m;
 	return 0;
@@ -529,7 +579,7 @@ static int round_hotremove(struct race_run *run, long nr)
 {
 	int i = blocks[race_random(run, nr_blocks)];
 	struct memory *m = run->data;
-	bool gone = !block(i, "offline");
+	bool gone = !offline(i);
 
 	RACE_CHECK(run, gone || errno == EBUSY || errno == EINTR);
 	RACE_CHECK(run, !gone || !block(i, "online_movable"));
@@ -544,13 +594,11 @@ static void end_hotremove(struct race_run *run)
 	int i;
 
 	for (i = 0; i < nr_blocks; i++) {
-		block(blocks[i], "offline");
+		offline(blocks[i]);
 		block(blocks[i], "online_kernel");
 	}
-	if (m) {
+	if (m)
 		speak_up(m);
-		close(m->log);
-	}
 }
 
 static const struct race race_hotremove = {
