@@ -31,8 +31,7 @@ FIXTURE(choice)
 
 FIXTURE_SETUP(choice)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	self->node = sm_node(0);
 	self->target = sm_node(1);
@@ -134,7 +133,6 @@ SM_TEST_F(choice, decides)
 
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
-	ASSERT_EQ(0, sm_no_readahead());
 	self->addr = sm_map(LEN);
 	ASSERT_TRUE(!!self->addr);
 	ASSERT_EQ(0, sm_bind(self->node));
@@ -276,7 +274,6 @@ static void traced(SM_ARGS(choice), const char *path)
 	SM_NEED(sm_lacks_path(TRACING));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
-	ASSERT_EQ(0, sm_no_readahead());
 	ASSERT_EQ(0, sm_prefer(path));
 	buf.addr = sm_map(LEN);
 	ASSERT_TRUE(!!buf.addr);
@@ -391,8 +388,7 @@ static long serve_user(int what, void *arg)
 
 FIXTURE_SETUP(file)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_ext4());
 	SM_NEED(sm_lacks_swap(SM_ZRAM));

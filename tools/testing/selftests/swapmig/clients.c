@@ -74,8 +74,7 @@ static long ask_holder(struct _test_data_clients *self)
 
 FIXTURE_SETUP(clients)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	SM_NEED(sm_lacks_program("numactl"));
 	SM_NEED(sm_lacks_program("migratepages"));

@@ -102,8 +102,7 @@ FIXTURE_SETUP(places)
 {
 	int i;
 
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(NODES));
+	SM_NEED(sm_begin(NODES));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	ASSERT_EQ(0, sm_prefer("direct"));
 	for (i = 0; i < NODES; i++) {
@@ -198,9 +197,7 @@ FIXTURE_VARIANT_ADD(fallback, direct)
 
 FIXTURE_SETUP(fallback)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
-	ASSERT_EQ(0, sm_no_collapse());
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_no_swap());
 	ASSERT_EQ(0, sm_prefer(variant->path));
@@ -274,7 +271,6 @@ static void need_swap(SM_ARGS(fallback))
 {
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
-	ASSERT_EQ(0, sm_no_readahead());
 }
 
 static void filled(SM_ARGS(fallback), void *addr)
@@ -381,7 +377,6 @@ SM_TEST_F(fallback, little_swap)
 {
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, LEN / 4));
-	ASSERT_EQ(0, sm_no_readahead());
 	filled(_metadata, self, sm_map(LEN));
 	ASSERT_EQ(0, sm_unbind());
 	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));

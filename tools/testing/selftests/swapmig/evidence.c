@@ -45,12 +45,9 @@ FIXTURE_VARIANT_ADD(evidence, huge_disk)
 
 FIXTURE_SETUP(evidence)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
-	ASSERT_EQ(0, sm_no_collapse());
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
-	ASSERT_EQ(0, sm_no_readahead());
 	ASSERT_EQ(0, sm_few_pages_on_cpus());
 	self->node = sm_node(0);
 	self->from = sm_bit(self->node);

@@ -91,10 +91,8 @@ static const char *make_it_fail(void)
 
 static const char *lacks_faults(enum sm_dev dev)
 {
-	const char *why = sm_lacks_basics(2);
+	const char *why = sm_lacks_path(SM_PATH);
 
-	if (!why)
-		why = sm_lacks_path(SM_PATH);
 	if (!why)
 		why = sm_lacks_swap(dev);
 	if (!why)
@@ -112,7 +110,6 @@ static const char *lacks_faults(enum sm_dev dev)
 static int prepare_machine(const char *path, enum sm_dev dev)
 {
 	return sm_swap_on(dev, 128 * MIB) || sm_prefer(path) ||
-	       sm_no_readahead() ||
 	       sm_set(FAIL_SLAB "/verbose", "0") ||
 	       sm_set(FAIL_SLAB "/ignore-gfp-wait", "N") ||
 	       sm_set(FAIL_PAGE "/verbose", "0") ||
@@ -125,6 +122,7 @@ static int prepare_machine(const char *path, enum sm_dev dev)
 static void prepare(ARGS, const char *path, enum sm_dev dev)
 {
 	w->file = -1;
+	SM_NEED(sm_begin(2));
 	SM_NEED(lacks_faults(dev));
 	ASSERT_EQ(0, prepare_machine(path, dev));
 	w->buf.len = NR_SMALL * sm_page;
@@ -475,7 +473,6 @@ FIXTURE_VARIANT_ADD(swapped, shared)
 
 FIXTURE_SETUP(swapped)
 {
-	sm_cleanup();
 	self->world.memory = &variant->memory;
 }
 
@@ -548,7 +545,6 @@ FIXTURE_VARIANT_ADD(file, dirty)
 
 FIXTURE_SETUP(file)
 {
-	sm_cleanup();
 	self->world.memory = &variant->memory;
 }
 
@@ -581,7 +577,6 @@ FIXTURE(disk)
 
 FIXTURE_SETUP(disk)
 {
-	sm_cleanup();
 	prepare(_metadata, &self->world, "swap", SM_DISK);
 }
 

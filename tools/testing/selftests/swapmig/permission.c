@@ -26,8 +26,7 @@ FIXTURE(permission)
 
 FIXTURE_SETUP(permission)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	self->fd = -1;
 	self->from = sm_node(0);

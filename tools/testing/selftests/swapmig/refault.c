@@ -77,14 +77,11 @@ FIXTURE_VARIANT_ADD(refault, direct_cpu_of_target)
 
 FIXTURE_SETUP(refault)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
-	ASSERT_EQ(0, sm_no_collapse());
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	SM_NEED(sm_lacks_cpu(sm_node(variant->cpu)));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 64 * MIB));
-	ASSERT_EQ(0, sm_no_readahead());
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	ASSERT_EQ(0, sm_run_on(sm_node(variant->cpu)));
 	self->direct = !strcmp(variant->path, "direct");
@@ -684,8 +681,7 @@ FIXTURE_SETUP(forbidden)
 	char cpus[256] = "";
 	int fd;
 
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	self->root = sm_cgroup("cpuset", &self->version);
@@ -705,7 +701,6 @@ FIXTURE_SETUP(forbidden)
 	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/cpuset.mems",
 				 self->node));
 	ASSERT_EQ(0, sm_prefer("swap"));
-	ASSERT_EQ(0, sm_no_readahead());
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 64 * MIB));
 	self->buf.len = LEN;
 	self->buf.seed = SEED;

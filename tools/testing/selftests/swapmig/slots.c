@@ -46,9 +46,7 @@ FIXTURE_VARIANT_ADD(slots, disk)
 /* Local memory is that of the source node, so no hint is needed to come back. */
 FIXTURE_SETUP(slots)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
-	ASSERT_EQ(0, sm_no_collapse());
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	SM_NEED(sm_lacks_cpu(sm_node(0)));
@@ -60,7 +58,6 @@ FIXTURE_SETUP(slots)
 	/* Room for one buffer: the next one finds its slots used before. */
 	ASSERT_EQ(0, sm_swap_on(variant->dev, LEN + ROOM));
 	ASSERT_EQ(0, sm_prefer("swap"));
-	ASSERT_EQ(0, sm_no_readahead());
 	ASSERT_EQ(0, sm_run_on(self->node));
 	self->buf.len = LEN;
 	self->buf.seed = SEED;
@@ -340,8 +337,7 @@ FIXTURE_SETUP(limited)
 {
 	char bytes[32];
 
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	self->root = sm_cgroup("memory", &self->version);

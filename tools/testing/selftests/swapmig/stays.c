@@ -45,8 +45,7 @@ FIXTURE_VARIANT_ADD(stays, direct)
 
 FIXTURE_SETUP(stays)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
 	ASSERT_EQ(0, sm_choose_path(variant->path));

@@ -42,9 +42,7 @@ FIXTURE_VARIANT_ADD(room, direct)
 
 FIXTURE_SETUP(room)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
-	ASSERT_EQ(0, sm_no_collapse());
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_no_swap());
 	ASSERT_EQ(0, sm_choose_path(variant->path));
 	self->node = sm_node(0);

@@ -72,13 +72,11 @@ static long serve(int what, void *arg)
 
 FIXTURE_SETUP(users)
 {
-	sm_cleanup();
-	SM_NEED(sm_lacks_basics(2));
+	SM_NEED(sm_begin(2));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	SM_NEED(sm_lacks_cpu(sm_node(0)));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
 	ASSERT_EQ(0, sm_prefer(variant->path));
-	ASSERT_EQ(0, sm_no_readahead());
 	self->shm = -1;
 	self->buf.len = LEN;
 	self->buf.seed = SEED;

@@ -800,20 +800,6 @@ int sm_run_on_cpu(int cpu)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
-int sm_no_readahead(void)
-{
-	return sm_set("/proc/sys/vm/page-cluster", "0");
-}
-
-/* khugepaged would take pages back to the node where most of their neighbours are. */
-int sm_no_collapse(void)
-{
-	const char *path =
-		"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs";
-
-	return access(path, F_OK) ? 0 : sm_set(path, "4294967295");
-}
-
 /* The same devices, with all that is in them brought back in between. */
 int sm_swap_off_and_on(void)
 {
@@ -858,6 +844,27 @@ void sm_cleanup(void)
 	else
 		sm_take_stock(&record->held);
 	record->has_stock = true;
+}
+
+#define KHUGEPAGED	\
+	"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs"
+
+/*
+ * khugepaged takes pages to the node where most of their neighbours are, and
+ * read-ahead brings back what nobody has touched.
+ */
+const char *sm_begin(int nr)
+{
+	const char *why;
+
+	sm_cleanup();
+	why = sm_lacks_basics(nr);
+	if (why)
+		return why;
+	if (!access(KHUGEPAGED, F_OK) && sm_set(KHUGEPAGED, "4294967295"))
+		return "cannot stop khugepaged";
+	return sm_set("/proc/sys/vm/page-cluster", "0") ?
+	       "cannot stop read-ahead" : NULL;
 }
 
 /* Processes */

@@ -66,6 +66,12 @@ const char *sm_lacks_swapmig(void);	/* the counters, so the feature */
 const char *sm_lacks_basics(int nr);	/* all of the above */
 const char *sm_lacks_path(const char *path);
 
+/*
+ * A machine with @nr nodes, clean until sm_cleanup(), on which pages only go where a
+ * test sends them. NULL, or what the machine lacks for that.
+ */
+const char *sm_begin(int nr);
+
 /* The @i-th node that has memory. */
 int sm_node(int i);
 unsigned long sm_all_nodes(void);
@@ -132,8 +138,6 @@ const char *sm_lacks_no_swap(void);	/* swap of the machine is on */
 int sm_swap_on(enum sm_dev dev, size_t bytes);
 int sm_swap_off(void);
 int sm_swap_off_and_on(void);
-int sm_no_readahead(void);		/* only what is touched comes back */
-int sm_no_collapse(void);		/* huge pages that were split stay so */
 
 /*
  * CPUs keep free pages for themselves, many megabytes of them where huge pages
