@@ -14,6 +14,7 @@
 #	syscalls/*		the entry of the system call table, in the linked kernel
 #	kunit, kunit-i386	the KUnit tests, run while a guest boots
 #	numa/*			every selftest program, on nodes of the machine
+#	cgroup1/*		the one that needs the memory controller of version 1
 #	fake/*			some, on nodes emulated by the kernel (numa=fake=4)
 #	compat/*		the 32-bit programs on the 64-bit kernel
 #	outsiders/*		Debian's stress-ng and trinity, which use the system call
@@ -200,6 +201,8 @@ selftests()
 
 	while IFS=: read -r _ program; do
 		case $1/$program in
+		cgroup1/races_of_charges) ;;
+		cgroup1/* | */races_of_charges) continue ;;
 		# All programs run on emulated nodes in i386/*; here those that
 		# tell nodes apart.
 		fake/nodesets | fake/page_kinds | fake/cpuset | fake/clients) ;;
@@ -216,13 +219,16 @@ selftests()
 # group NAME [VARIABLE=VALUE...]: the selftests in a guest like this
 group()
 {
-	local name=$1 programs
+	local name=$1 programs before=
 	shift
+
+	# Once version 2 of control groups has had the memory controller, it keeps it.
+	[ "$name" != cgroup1 ] || before='mkdir /tmp/memory && mount -t cgroup -o memory memory /tmp/memory &&'
 
 	programs=$(selftests "$name")
 	[ "$programs" ] && built "$name" "$@" || return 0
 	in_guest "$name" \
-		"SWAPMIG_SLOW=$slow exec /usr/libexec/kselftest/selftests $programs" "$@"
+		"$before SWAPMIG_SLOW=$slow exec /usr/libexec/kselftest/selftests $programs" "$@"
 }
 
 # kcsan: the data races of our code. KCSAN cannot be had together with KASAN.
@@ -340,6 +346,7 @@ if [ "$arch" = x86_64 ]; then
 	[ "${DEBUG:-}" ] || check deb deb_packages
 	kunit kunit
 	group numa
+	group cgroup1
 	[ "${DEBUG:-}" ] || group fake FAKE=1
 	[ "${DEBUG:-}" ] || group compat PROGRAMS=i386
 	check outsiders/stress-ng outsider stress-ng
