@@ -31,7 +31,7 @@ FIXTURE(choice)
 
 FIXTURE_SETUP(choice)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	self->node = sm_node(0);
 	self->target = sm_node(1);
@@ -388,7 +388,7 @@ static long serve_user(int what, void *arg)
 
 FIXTURE_SETUP(file)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_ext4());
 	SM_NEED(sm_lacks_swap(SM_ZRAM));

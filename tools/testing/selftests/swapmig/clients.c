@@ -74,7 +74,7 @@ static long ask_holder(struct _test_data_clients *self)
 
 FIXTURE_SETUP(clients)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	SM_NEED(sm_lacks_program("numactl"));
 	SM_NEED(sm_lacks_program("migratepages"));

@@ -131,7 +131,7 @@ static int make_group(struct _test_data_cpuset *self, const char *name,
 
 FIXTURE_SETUP(cpuset)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	clear_root(3 - variant->version);
 	self->root = cpuset_root(variant->version);

@@ -102,7 +102,7 @@ FIXTURE_SETUP(places)
 {
 	int i;
 
-	SM_NEED(sm_begin(NODES));
+	SM_BEGIN(NODES);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	ASSERT_EQ(0, sm_prefer("direct"));
 	for (i = 0; i < NODES; i++) {
@@ -197,7 +197,7 @@ FIXTURE_VARIANT_ADD(fallback, direct)
 
 FIXTURE_SETUP(fallback)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_no_swap());
 	ASSERT_EQ(0, sm_prefer(variant->path));

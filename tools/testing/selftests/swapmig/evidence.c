@@ -45,7 +45,7 @@ FIXTURE_VARIANT_ADD(evidence, huge_disk)
 
 FIXTURE_SETUP(evidence)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(variant->dev));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
 	ASSERT_EQ(0, sm_few_pages_on_cpus());

@@ -122,7 +122,7 @@ static int prepare_machine(const char *path, enum sm_dev dev)
 static void prepare(ARGS, const char *path, enum sm_dev dev)
 {
 	w->file = -1;
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(lacks_faults(dev));
 	ASSERT_EQ(0, prepare_machine(path, dev));
 	w->buf.len = NR_SMALL * sm_page;

@@ -33,7 +33,7 @@ FIXTURE_VARIANT_ADD(moves, direct)
 
 FIXTURE_SETUP(moves)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
 	ASSERT_EQ(0, sm_choose_path(variant->path));

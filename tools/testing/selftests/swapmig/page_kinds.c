@@ -47,7 +47,7 @@ FIXTURE_VARIANT_ADD(kinds, disk)
 
 FIXTURE_SETUP(kinds)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(variant->dev));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
 	self->node = sm_node(0);

@@ -26,7 +26,7 @@ FIXTURE(permission)
 
 FIXTURE_SETUP(permission)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	self->fd = -1;
 	self->from = sm_node(0);

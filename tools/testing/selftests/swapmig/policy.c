@@ -60,7 +60,7 @@ FIXTURE_VARIANT_ADD(policy, none)
 
 FIXTURE_SETUP(policy)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
 	self->from = sm_bit(sm_node(0));

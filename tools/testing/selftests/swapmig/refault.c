@@ -77,7 +77,7 @@ FIXTURE_VARIANT_ADD(refault, direct_cpu_of_target)
 
 FIXTURE_SETUP(refault)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	SM_NEED(sm_lacks_cpu(sm_node(variant->cpu)));
@@ -681,7 +681,7 @@ FIXTURE_SETUP(forbidden)
 	char cpus[256] = "";
 	int fd;
 
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	self->root = sm_cgroup("cpuset", &self->version);

@@ -46,7 +46,7 @@ FIXTURE_VARIANT_ADD(slots, disk)
 /* Local memory is that of the source node, so no hint is needed to come back. */
 FIXTURE_SETUP(slots)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(variant->dev));
 	SM_NEED(sm_lacks_cpu(sm_node(0)));
@@ -337,7 +337,7 @@ FIXTURE_SETUP(limited)
 {
 	char bytes[32];
 
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	self->root = sm_cgroup("memory", &self->version);

@@ -42,7 +42,7 @@ FIXTURE_VARIANT_ADD(room, direct)
 
 FIXTURE_SETUP(room)
 {
-	SM_NEED(sm_begin(2));
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_no_swap());
 	ASSERT_EQ(0, sm_choose_path(variant->path));
 	self->node = sm_node(0);

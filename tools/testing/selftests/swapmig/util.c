@@ -849,22 +849,11 @@ void sm_cleanup(void)
 #define KHUGEPAGED	\
 	"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs"
 
-/*
- * khugepaged takes pages to the node where most of their neighbours are, and
- * read-ahead brings back what nobody has touched.
- */
-const char *sm_begin(int nr)
+int sm_keep_still(void)
 {
-	const char *why;
-
-	sm_cleanup();
-	why = sm_lacks_basics(nr);
-	if (why)
-		return why;
 	if (!access(KHUGEPAGED, F_OK) && sm_set(KHUGEPAGED, "4294967295"))
-		return "cannot stop khugepaged";
-	return sm_set("/proc/sys/vm/page-cluster", "0") ?
-	       "cannot stop read-ahead" : NULL;
+		return -1;
+	return sm_set("/proc/sys/vm/page-cluster", "0");
 }
 
 /* Processes */

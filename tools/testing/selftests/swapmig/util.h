@@ -66,12 +66,6 @@ const char *sm_lacks_swapmig(void);	/* the counters, so the feature */
 const char *sm_lacks_basics(int nr);	/* all of the above */
 const char *sm_lacks_path(const char *path);
 
-/*
- * A machine with @nr nodes, clean until sm_cleanup(), on which pages only go where a
- * test sends them. NULL, or what the machine lacks for that.
- */
-const char *sm_begin(int nr);
-
 /* The @i-th node that has memory. */
 int sm_node(int i);
 unsigned long sm_all_nodes(void);
@@ -172,6 +166,19 @@ bool sm_leaked(struct sm_held *held);
  * time that a test does so, it sees to what the test before it has left behind.
  */
 void sm_cleanup(void);
+
+/*
+ * Pages only go where a test sends them: khugepaged takes some to the node where most
+ * of their neighbours are, and read-ahead brings back what nobody has touched.
+ */
+int sm_keep_still(void);
+
+/* How the set-up of tests that count pages begins; they need @nr nodes. */
+#define SM_BEGIN(nr) do {						\
+	sm_cleanup();							\
+	SM_NEED(sm_lacks_basics(nr));					\
+	ASSERT_EQ(0, sm_keep_still());					\
+} while (0)
 
 /* A child that cannot outlive the test. */
 pid_t sm_fork(void);
