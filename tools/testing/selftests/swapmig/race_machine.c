@@ -277,6 +277,7 @@ static const struct race race_memcg_moves = {
  * at hand, and give them back to counters that they were never taken from. That is a bug
  * of the kernel, but none of migration.
  */
+#define MOVE_CHARGES	"memory.move_charge_at_immigrate"
 static int v1_root = -1;
 
 static const char *lacks_memcg_v1(void)
@@ -296,15 +297,33 @@ static const char *lacks_memcg_v1(void)
 static int begin_memcg_charges(struct race_run *run)
 {
 	RACE_CHECK(run, !make_groups(run, v1_root));
-	RACE_CHECK(run, !set(run, 0, "memory.move_charge_at_immigrate", "3"));
-	RACE_CHECK(run, !set(run, 1, "memory.move_charge_at_immigrate", "3"));
+	RACE_CHECK(run, !set(run, 0, MOVE_CHARGES, "3"));
+	RACE_CHECK(run, !set(run, 1, MOVE_CHARGES, "3"));
 	return 0;
+}
+
+/*
+ * Charges for the system's own files, which the target maps, have moved along, and would
+ * keep the groups from dying. We map the same files, and take them back to the root.
+ */
+static void end_memcg_charges(struct race_run *run)
+{
+	struct groups *g = run->data;
+
+	if (!g)
+		return;
+	sm_write_at(g->root, MOVE_CHARGES, "3");
+	attach(run, 0, getpid());
+	attach(run, 1, getpid());
+	sm_cgroup_attach(g->root, ".", getpid());
+	sm_write_at(g->root, MOVE_CHARGES, "0");
+	end_groups(run);
 }
 
 static const struct race race_memcg_charges = {
 	.name = "memcg_charges", .lacks = lacks_memcg_v1, .outside = true,
-	.begin = begin_memcg_charges, .round = round_moves, .end = end_groups,
-	.rounds = 8,
+	.begin = begin_memcg_charges, .round = round_moves,
+	.end = end_memcg_charges, .rounds = 8,
 };
 
 static const char *lacks_cpuset(void)
