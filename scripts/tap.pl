@@ -12,7 +12,7 @@ use strict;
 use warnings;
 
 my $group = shift // die "usage: tap.pl GROUP\n";
-my ($program, $planned, $suite, $test, @output, %count, $total);
+my ($program, $planned, $suite, $test, @output, @remarks, %count, $total);
 $| = 1;
 
 sub result {
@@ -45,7 +45,7 @@ sub finish {
 	if (defined $status && $status == 4 && !$results) {
 		result('skipped', 'all', grep { /SKIP/ } @output);
 	} elsif (!defined $status || $status && !$count{failed}) {
-		result('failed', $test // 'all', @output, $how);
+		result('failed', $test // 'all', @remarks, @output, $how);
 	} elsif (!$results || defined $planned && $results < $planned) {
 		result('failed', 'all', @output,
 		       sprintf('%d of %s tests have a result; %s', $results, $planned // 'its', $how));
@@ -61,7 +61,7 @@ while (<STDIN>) {
 	if (/^### begin (\S+)/) {
 		$program = $1;
 		($planned, $test) = ();
-		@output = %count = ();
+		@output = @remarks = %count = ();
 	} elsif (/^### end \S+ (\d+) (\d+)/) {
 		finish($1, $2);
 	} elsif (/^    # Subtest: (\S+)/) {
@@ -86,12 +86,13 @@ while (<STDIN>) {
 	} elsif (/^(not )?ok \d+(?: -)? *(.*)/) {
 		my ($failed, $what) = ($1, $2);
 
+		@output = grep { !/^#\s+(OK|FAIL)\s/ } @output;
 		if ($what =~ s/# SKIP *//i) {
 			result('skipped', $test // $what, $what);
 		} else {
-			result($failed ? 'failed' : 'passed', $test // $what,
-			       grep { !/^#\s+(OK|FAIL)\s/ } @output);
+			result($failed ? 'failed' : 'passed', $test // $what, @output);
 		}
+		push @remarks, @output;
 		@output = ();
 		undef $test;
 	} else {
