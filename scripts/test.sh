@@ -197,7 +197,7 @@ built()
 # The selftest programs of a group that T picks: they are the same everywhere.
 selftests()
 {
-	local program
+	local program root=$OUT/guest/$arch/root
 
 	while IFS=: read -r _ program; do
 		case $1/$program in
@@ -213,7 +213,7 @@ selftests()
 		compat/races_*) continue ;;
 		esac
 		! picked "$1/$program" || printf '%s ' "$program"
-	done <"$OUT/guest/$arch/root/usr/libexec/kselftest/kselftest-list.txt"
+	done <"$root/usr/libexec/kselftest/kselftest-list.txt"
 }
 
 # group NAME [VARIABLE=VALUE...]: the selftests in a guest like this
