@@ -184,7 +184,8 @@ static int attach(struct race_run *run, int i, pid_t pid)
 
 /*
  * A hierarchy of version 1 lives on as long as its last groups take to die; to be
- * asked for again makes it look whether they have.
+ * asked for again makes it look whether they have. The controller comes back a little
+ * later.
  */
 static int cgroup_v2(const char *controller)
 {
@@ -199,11 +200,11 @@ static int cgroup_v2(const char *controller)
 		if (!sm_write_at(fd, "cgroup.subtree_control", enable))
 			return fd;
 		close(fd);
-		sm_write("/proc/sys/vm/drop_caches", "3");
-		usleep(50000);
 		fd = sm_mount_fd("cgroup", controller);
 		if (fd >= 0)
 			close(fd);
+		sm_write("/proc/sys/vm/drop_caches", "3");
+		usleep(50000);
 	}
 	return -1;
 }
