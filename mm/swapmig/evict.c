@@ -52,25 +52,36 @@ static bool may_swap(struct folio *folio)
 }
 
 /*
+ * Can swap entries say that a page is exclusive to its process?  Where they cannot, as
+ * on i386 and ia64, the next write to a page that has been unmapped goes to a copy.
+ */
+#ifdef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
+#define SWAP_ENTRIES_EXCLUSIVE	true
+#else
+#define SWAP_ENTRIES_EXCLUSIVE	false
+#endif
+
+/*
  * Reclaim unmaps a page before it finds that it cannot free it, as somebody has
- * a reference, and the target gets it back from the swap cache.  Where swap entries
- * cannot say that a page is exclusive to its process, as on i386 and ia64, the next
- * write then goes to a copy, and a reader of the page, say a pipe that it was
- * spliced to, waits for it in vain.  There, leave such pages alone.
+ * a reference, and the target gets it back from the swap cache.  If the next write
+ * then goes to a copy, a reader of the page, say a pipe that it was spliced to,
+ * waits for it in vain.  There, leave such pages alone.
  */
 static bool must_stay(struct folio *folio)
 {
-#ifndef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
-	/* ours, its page tables', and the swap cache's for each page */
-	long refs = 1 + folio_mapcount(folio);
+	long refs;
 
+	if (folio_maybe_dma_pinned(folio))
+		return true;
+	if (SWAP_ENTRIES_EXCLUSIVE || !folio_test_anon(folio) ||
+	    !folio_mapped(folio))
+		return false;
+
+	/* ours, its page tables', and the swap cache's for each page */
+	refs = 1 + folio_mapcount(folio);
 	if (folio_test_swapcache(folio))
 		refs += folio_nr_pages(folio);
-	if (folio_test_anon(folio) && folio_mapped(folio) &&
-	    folio_ref_count(folio) > refs)
-		return true;
-#endif
-	return folio_maybe_dma_pinned(folio);
+	return folio_ref_count(folio) > refs;
 }
 
 /* Keep from reclaim what it need not or must not see. */
@@ -163,8 +174,9 @@ static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios,
 /*
  * Reclaim unmaps a folio right before it writes it, which takes a TLB flush on all
  * CPUs for each.  Unmap what is going to be written beforehand, with one flush.
- * Until then others may write to a folio that has been unlocked, but nobody takes
- * it off us to read what must not change any more.
+ * Until then others may write to a folio that has been unlocked.  So may who has it
+ * mapped again; but where that can end in a copy, which would miss what others still
+ * write, leave it to reclaim.
  */
 static void unmap_for_swap(struct list_head *folios)
 {
@@ -198,7 +210,8 @@ static void evict_round(struct swapmig_call *call, struct list_head *folios)
 
 	blk_start_plug(&plug);
 	current->reclaim_state = &rs;
-	unmap_for_swap(folios);
+	if (SWAP_ENTRIES_EXCLUSIVE)
+		unmap_for_swap(folios);
 	nr_freed = reclaim_isolated_folios(folios);
 	current->reclaim_state = NULL;
 	blk_finish_plug(&plug);

@@ -383,6 +383,67 @@ static const struct race race_direct_io = {
 	.round = round_direct_io, .rounds = 10,
 };
 
+/*
+ * Threads that write to different words of the same pages, one as programs do and the
+ * other through the page tables, which takes a fault wherever a page has been unmapped.
+ * Who copies the page for it must not leave behind what the first still writes.
+ */
+#define STORES	16	/* pages; what is unmapped together with them gives time */
+
+struct stores {
+	char *addr;
+	int end;
+	bool lost;
+	pthread_t thread;
+};
+
+static void *store(void *arg)
+{
+	struct stores *s = arg;
+	long nr;
+	int i;
+
+	for (nr = 0; !__atomic_load_n(&s->end, __ATOMIC_RELAXED); nr++) {
+		for (i = 0; i < STORES; i++) {
+			long *word = (long *)(s->addr + i * sm_page);
+
+			if (__atomic_load_n(word, __ATOMIC_RELAXED) != nr)
+				s->lost = true;
+			__atomic_store_n(word, nr + 1, __ATOMIC_RELAXED);
+		}
+	}
+	return NULL;
+}
+
+static int round_stores(struct race_run *run, long nr)
+{
+	struct stores s = { .addr = run->scratch };
+	struct iovec from = { .iov_base = &nr, .iov_len = sizeof(nr) };
+	struct iovec to = { .iov_len = sizeof(nr) };
+	int i;
+
+	sm_fill(run->scratch, RACE_SCRATCH, nr);
+	for (i = 0; i < STORES; i++)
+		*(long *)(s.addr + i * sm_page) = 0;
+	RACE_CHECK(run, !pthread_create(&s.thread, NULL, store, &s));
+	for (i = 0; i < 100 * STORES; i++) {
+		long *other = (long *)(s.addr + i % STORES * sm_page) + 1;
+
+		to.iov_base = other;
+		RACE_CHECK(run, process_vm_writev(getpid(), &from, 1, &to, 1, 0) ==
+			   sizeof(nr));
+		RACE_CHECK(run, __atomic_load_n(other, __ATOMIC_RELAXED) == nr);
+	}
+	__atomic_store_n(&s.end, 1, __ATOMIC_RELAXED);
+	RACE_CHECK(run, !pthread_join(s.thread, NULL));
+	RACE_CHECK(run, !s.lost);
+	return 1;
+}
+
+static const struct race race_stores = {
+	.name = "stores", .round = round_stores, .rounds = 20,
+};
+
 /* The pipe refers to the very pages. */
 static int round_vmsplice(struct race_run *run, long nr)
 {
@@ -683,7 +744,7 @@ static const struct race race_move_pages = {
 const struct race * const races_of_memory[] = {
 	&race_fork, &race_exec, &race_unmap, &race_remap, &race_protect,
 	&race_dontneed, &race_lazyfree, &race_pageout, &race_collapse,
-	&race_split, &race_merge, &race_direct_io, &race_vmsplice,
+	&race_split, &race_merge, &race_direct_io, &race_stores, &race_vmsplice,
 	&race_userfault, &race_write_protect, &race_mlock, &race_shm_lock,
 	&race_truncate, &race_move_pages, NULL,
 };
