@@ -5,6 +5,7 @@
 #include <linux/hugetlb.h>
 #include <linux/migrate.h>
 #include <linux/mm_inline.h>
+#include <linux/sched/signal.h>
 #include <linux/vmstat.h>
 
 #include "../internal.h"
@@ -62,7 +63,8 @@ static void account_isolated(struct list_head *alike, int sign)
  * @folios: isolated folios on source nodes; what cannot be moved is left there
  *
  * Each folio is copied to a new one on the target node, which takes its place.  To
- * make room, no great effort is made: the other path is open.
+ * make room, no great effort is made: the other path is open.  A caller that has been
+ * killed does not begin to wait for locks and write-back.
  *
  * Context: process context, sleeps; no locks held.
  */
@@ -75,7 +77,7 @@ void swapmig_move(struct swapmig_call *call, struct list_head *folios)
 	LIST_HEAD(failed);
 	LIST_HEAD(alike);
 
-	while (!list_empty(folios)) {
+	while (!list_empty(folios) && !fatal_signal_pending(current)) {
 		unsigned int nr_moved = 0;
 
 		take_alike(folios, &alike);
