@@ -34,7 +34,6 @@
 struct walk {
 	struct swapmig_call *call;
 	struct swapmig_chunk *chunk;
-	unsigned long start;
 	unsigned int looked;
 	bool may_evict_file;	/* of the VMA being walked */
 	struct folio *done;	/* large, and need not be looked at again */
@@ -42,10 +41,13 @@ struct walk {
 	unsigned int isolated;
 };
 
-/* End the walk before @addr if it has lasted long enough. */
+/*
+ * End the walk before @addr if it has lasted long enough, but do not go back to where the
+ * page table has filled the chunk already.
+ */
 static int walk_pause(struct walk *w, unsigned long addr)
 {
-	if (w->looked < WALK_MAX_LOOKED)
+	if (w->looked < WALK_MAX_LOOKED || w->call->next > addr)
 		return 0;
 	w->call->next = addr;
 	return WALK_FULL;
@@ -248,10 +250,10 @@ static int walk_shmem_swap(struct walk *w, struct vm_area_struct *vma,
 		walk_aim(w, swap);
 	xa_unlock_irq(pages);
 
-	if (gone || walk_take_swap_cache(w, vma, swap))
+	if (gone || walk_take_swap_cache(w, vma, addr, swap))
 		return 0;
-	/* A chunk that the page table fills each time is no way on. */
-	if (addr == w->start) {
+	/* A chunk that the page table fills, this time or each time, is no way on. */
+	if (w->call->next >= addr) {
 		w->call->nr_busy++;
 		return 0;
 	}
@@ -499,7 +501,7 @@ static const struct mm_walk_ops walk_ops = {
  */
 int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 {
-	struct walk w = { .call = call, .chunk = chunk, .start = call->next };
+	struct walk w = { .call = call, .chunk = chunk };
 	struct mm_struct *mm = call->mm;
 	int err;
 
