@@ -37,6 +37,7 @@ struct walk {
 	unsigned int looked;
 	bool may_evict_file;	/* of the VMA being walked */
 	struct folio *done;	/* large, and need not be looked at again */
+	struct folio *busy;	/* large, and could not be isolated */
 	struct lruvec *lruvec;	/* the one whose lock is held */
 	unsigned int isolated;
 };
@@ -92,15 +93,61 @@ static int walk_vma(unsigned long start, unsigned long end,
 	return 0;
 }
 
-/* Is any page of @folio mapped more than @max times? */
-static bool mapped_more(struct folio *folio, int max)
+/*
+ * Has the target, at @addr, @page mapped or in swap in the slot @entry? Looks, without a
+ * lock, beside what @vma maps.
+ */
+static bool has(struct vm_area_struct *vma, unsigned long addr,
+		struct page *page, swp_entry_t entry)
 {
-	long i;
+	struct mm_struct *mm = vma->vm_mm;
+	pte_t *ptep, pte;
+	pmd_t *pmd;
 
-	for (i = 0; i < folio_nr_pages(folio); i++)
-		if (page_mapcount(folio_page(folio, i)) > max)
-			return true;
-	return false;
+	if (addr < vma->vm_start || addr >= vma->vm_end) {
+		vma = vma_lookup(mm, addr);
+		if (!vma || !vma_is_anonymous(vma))
+			return false;
+	}
+	pmd = mm_find_pmd(mm, addr);
+	if (!pmd || pmd_trans_unstable(pmd))
+		return false;
+	ptep = pte_offset_map(pmd, addr);
+	pte = ptep_get_lockless(ptep);
+	pte_unmap(ptep);
+	if (pte_present(pte))
+		return pte_pfn(pte) == page_to_pfn(page);
+	return entry.val && is_swap_pte(pte) &&
+	       pte_to_swp_entry(pte).val == entry.val;
+}
+
+/*
+ * Do others have pages of the large folio of @page, too, which may not be this very
+ * page? As walk_take(). The target's own are looked for where they belong beside
+ * @page; what it has moved elsewhere is not told from what others have.
+ */
+static bool others_have(struct vm_area_struct *vma, unsigned long addr,
+			struct page *page, unsigned int nr)
+{
+	struct folio *folio = page_folio(page);
+	long i, nr_pages = folio_nr_pages(folio);
+	int users = folio_mapcount(folio);
+	swp_entry_t entry = { };
+
+	/* It may be taken out of the swap cache meanwhile. */
+	if (folio_test_swapcache(folio))
+		entry.val = (unsigned long)READ_ONCE(folio->private);
+	for (i = 0; entry.val && i < nr_pages; i++)
+		users += __swap_count((swp_entry_t){ entry.val + i });
+	if (nr > 1)
+		return users > 1;
+
+	addr -= folio_page_idx(folio, page) << PAGE_SHIFT;
+	for (i = 0; i < nr_pages; i++, addr += PAGE_SIZE) {
+		users -= has(vma, addr, folio_page(folio, i), entry);
+		entry.val += !!entry.val;
+	}
+	return users > 0;
 }
 
 static void walk_unlock_lru(struct walk *w)
@@ -127,16 +174,29 @@ static bool walk_isolate(struct walk *w, struct folio *folio)
 	return true;
 }
 
+/* May the folio of @page be taken from whom else has it? As walk_take(). */
+static bool walk_may_take(struct walk *w, struct vm_area_struct *vma,
+			  unsigned long addr, struct page *page, unsigned int nr)
+{
+	if (w->call->shared)
+		return true;
+	if (!PageCompound(page))
+		return page_mapcount(page) <= nr;
+	walk_unlock_lru(w);
+	return !others_have(vma, addr, page, nr);
+}
+
 /*
- * Isolate @folio, of which an entry maps @nr pages, or account for why it stays.
- * @max_mapped is how often its pages are mapped if they are the target's alone.
- * The caller holds the page-table lock or a reference, and calls walk_unlock_lru()
- * before it lets go of it or takes another lock.  Returns false, with nothing done, if
- * the chunk has no room for the folio.
+ * Isolate the folio of @page, or account for why it stays. The entry for @addr maps @nr
+ * pages, or none if the page is in the swap cache. The caller holds the page-table
+ * lock or a reference, and calls walk_unlock_lru() before it lets go of it or takes
+ * another lock.  Returns false, with nothing done, if the chunk has no room for the
+ * folio.
  */
 static bool walk_take(struct walk *w, struct vm_area_struct *vma,
-		      struct folio *folio, int max_mapped, unsigned int nr)
+		      unsigned long addr, struct page *page, unsigned int nr)
 {
+	struct folio *folio = page_folio(page);
 	unsigned int nr_pages = folio_nr_pages(folio);
 	struct swapmig_chunk *chunk = w->chunk;
 	bool evictable;
@@ -148,8 +208,10 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 	/* A driver's own memory is neither anonymous nor of a file. */
 	if (!folio_test_anon(folio) && !folio_mapping(folio))
 		return true;
-	if (!w->call->shared && mapped_more(folio, max_mapped)) {
-		if (max_mapped && folio_test_large(folio))
+	if (folio == w->busy)
+		goto busy;
+	if (!walk_may_take(w, vma, addr, page, nr)) {
+		if (nr && folio_test_large(folio))
 			w->done = folio;
 		return true;
 	}
@@ -157,8 +219,9 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 	if (chunk->nr_pages && chunk->nr_pages + nr_pages > SWAPMIG_CHUNK_PAGES)
 		return false;
 	if (!walk_isolate(w, folio)) {
-		w->call->nr_busy += nr;
-		return true;
+		if (folio_test_large(folio))
+			w->busy = folio;
+		goto busy;
 	}
 
 	evictable = !(vma->vm_flags & VM_LOCKED) &&
@@ -169,6 +232,9 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 	chunk->nr_pages += nr_pages;
 	if (folio_test_large(folio))
 		w->done = folio;
+	return true;
+busy:
+	w->call->nr_busy += nr ?: 1;
 	return true;
 }
 
@@ -184,6 +250,45 @@ static void walk_aim(struct walk *w, swp_entry_t entry)
 
 	if (nid != NUMA_NO_NODE && swapmig_refault_set(entry, 1, nid))
 		w->call->nr_busy++;
+}
+
+/*
+ * A present page that still has its slot goes back there if it is not written to: that
+ * must not lead to a node that is being left.  Returns false if the page must stay, as
+ * others have it in swap: where it comes back could tell them of the target.
+ */
+static bool walk_aim_present(struct walk *w, struct folio *folio, struct page *page)
+{
+	bool may_take = true;
+	swp_entry_t entry;
+	int nid;
+
+	walk_unlock_lru(w);
+	if (!folio_trylock(folio)) {
+		w->call->nr_busy++;
+		return false;
+	}
+	if (folio_test_swapcache(folio)) {
+		entry.val = page_private(page);
+		nid = swapmig_refault_get(entry);
+		may_take = w->call->shared || !__swap_count(entry);
+		if (may_take && nid != NUMA_NO_NODE &&
+		    node_isset(nid, w->call->map.sources))
+			walk_aim(w, entry);
+	}
+	folio_unlock(folio);
+	return may_take;
+}
+
+/* As walk_take(), for a page that a page-table entry maps. */
+static bool walk_take_present(struct walk *w, struct vm_area_struct *vma,
+			      unsigned long addr, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (folio_test_swapcache(folio) && !walk_aim_present(w, folio, page))
+		return true;
+	return walk_take(w, vma, addr, page, 1);
 }
 
 /* The folio in the swap cache that @entry belongs to, with a reference, or NULL. */
@@ -204,14 +309,15 @@ static struct folio *get_swap_cache(swp_entry_t entry)
  * swap cache.  Returns false if the chunk has no room for it.
  */
 static bool walk_take_swap_cache(struct walk *w, struct vm_area_struct *vma,
-				 swp_entry_t entry)
+				 unsigned long addr, swp_entry_t entry)
 {
 	struct folio *folio = get_swap_cache(entry);
 	bool taken;
 
 	if (!folio)
 		return true;
-	taken = walk_take(w, vma, folio, 0, 1);
+	taken = walk_take(w, vma, addr,
+			  folio_file_page(folio, swp_offset(entry)), 0);
 	walk_unlock_lru(w);
 	folio_put(folio);
 	return taken;
@@ -310,6 +416,7 @@ static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
 	if (!shmem_mapping(mapping) || !READ_ONCE(SHMEM_I(mapping->host)->swapped))
 		return 0;
 	w->done = NULL;
+	w->busy = NULL;
 	return walk_page_cache(w, vma, addr, end);
 }
 
@@ -345,7 +452,7 @@ static int walk_huge_pmd(pmd_t *pmd, unsigned long addr, struct mm_walk *walk)
 
 	page = pmd_page(*pmd);
 	if (is_huge_zero_page(page) ||
-	    walk_take(w, walk->vma, page_folio(page), 1, HPAGE_PMD_NR))
+	    walk_take(w, walk->vma, addr, page, HPAGE_PMD_NR))
 		return 0;
 	w->call->next = addr;
 	return WALK_FULL;
@@ -357,11 +464,12 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	struct vm_area_struct *vma = walk->vma;
 	struct walk *w = walk->private;
 	pte_t *mapped_pte, *pte;
-	struct folio *folio;
+	struct page *page;
 	spinlock_t *ptl;
 	int err;
 
 	w->done = NULL;
+	w->busy = NULL;
 	ptl = pmd_trans_huge_lock(pmd, vma);
 	if (ptl) {
 		err = walk_huge_pmd(pmd, addr, walk);
@@ -388,7 +496,7 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 				if (!w->call->shared && swap_shared(entry))
 					continue;
 				walk_aim(w, entry);
-				if (walk_take_swap_cache(w, vma, entry))
+				if (walk_take_swap_cache(w, vma, addr, entry))
 					continue;
 				w->call->next = addr;
 				err = WALK_FULL;
@@ -399,8 +507,8 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			continue;
 		}
 
-		folio = vm_normal_folio(vma, addr, *pte);
-		if (folio && !walk_take(w, vma, folio, 1, 1)) {
+		page = vm_normal_page(vma, addr, *pte);
+		if (page && !walk_take_present(w, vma, addr, page)) {
 			w->call->next = addr;
 			err = WALK_FULL;
 			break;

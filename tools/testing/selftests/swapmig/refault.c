@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -545,6 +546,45 @@ SM_TEST_F(refault, in_swap_already_shared)
 {
 	shared_anonymous(_metadata, self);
 	follows(_metadata, self);
+}
+
+/* Pages that were read from a disk, but not written to since, have kept their slots. */
+static void arrives_with_slots(SM_ARGS(refault))
+{
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	arrives(_metadata, self, self->addr);
+}
+
+/* They are sent back, and so is what will be in the slots. */
+static void comes_back(SM_ARGS(refault))
+{
+	long pages = sm_pages(self->len);
+
+	ASSERT_EQ(0, sm_migrate(0, self->to, self->from));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
+	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
+}
+
+SM_TEST_F(refault, moved_back_with_slots)
+{
+	SM_NEED(variant->dev == SM_DISK ? NULL : "zram takes its slots back");
+	arrives_with_slots(_metadata, self);
+	ASSERT_EQ(0, sm_prefer("direct"));
+	comes_back(_metadata, self);
+}
+
+/* Somebody else has moved the pages before. */
+SM_TEST_F(refault, there_already_with_slots)
+{
+	SM_NEED(variant->dev == SM_DISK ? NULL : "zram takes its slots back");
+	arrives_with_slots(_metadata, self);
+	ASSERT_EQ(0, syscall(SYS_mbind, self->addr, self->len, MPOL_BIND,
+			     &self->from, 8 * sizeof(self->from), MPOL_MF_MOVE));
+	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_DEFAULT, 0));
+	comes_back(_metadata, self);
 }
 
 /* Some pages are in swap, some not: each chunk has both. */

@@ -41,7 +41,34 @@ FIXTURE_VARIANT_ADD(users, direct)
 	.path = "direct",
 };
 
-enum { BECOME = 1000, RUN_ON_FIRST = 100, MIGRATE, PAGE_OUT, MERGE, ATTACH };
+enum {
+	BECOME = 1000, RUN_ON_FIRST = 100, MIGRATE, PAGE_OUT, MERGE, ATTACH,
+	KEEP_FIRST_HALF, KEEP_SECOND_HALF, SET_ASTRIDE,
+};
+
+/* Of a huge page, which is in pieces from then on. */
+static long keep_half(struct _test_data_users *self, int half)
+{
+	char *other = self->buf.addr + (1 - half) * LEN;
+
+	self->buf.addr += half * LEN;
+	return munmap(other, LEN);
+}
+
+/* Where two page tables are needed to map it; returns the address. */
+static long set_astride(struct _test_data_users *self)
+{
+	char *p = sm_map_huge(2 * SM_HUGE);
+
+	if (!p)
+		return 0;
+	p = mremap(self->buf.addr, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   p + SM_HUGE - LEN / 2);
+	if (p == MAP_FAILED)
+		return 0;
+	self->buf.addr = p;
+	return (long)p;
+}
 
 static long serve(int what, void *arg)
 {
@@ -58,6 +85,12 @@ static long serve(int what, void *arg)
 		return sm_page_out(self->buf.addr, LEN);
 	case MERGE:
 		return madvise(self->buf.addr, LEN, MADV_MERGEABLE);
+	case KEEP_FIRST_HALF:
+		return keep_half(self, 0);
+	case KEEP_SECOND_HALF:
+		return keep_half(self, 1);
+	case SET_ASTRIDE:
+		return set_astride(self);
 	case ATTACH:
 		p = shmat(self->shm, NULL, SHM_RDONLY);
 		if (p == (void *)-1)
@@ -162,6 +195,72 @@ SM_TEST_F(users, slots_of_frames)
 	ASSERT_EQ(0, sm_peer_ask(&self->bob, PAGE_OUT));
 	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
 	in_order(_metadata, self);
+}
+
+/* Bob's pages are in slots, and in frames only because Mallory has read them. */
+SM_TEST_F(users, frames_of_slots)
+{
+	ASSERT_EQ(0, fill_here(self));
+	ASSERT_EQ(0, sm_page_out(self->buf.addr, LEN));
+	start(_metadata, self);
+	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_BAD));
+	ASSERT_EQ(sm_pages(LEN), sm_swapped(self->bob.pid, self->buf.addr, LEN));
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
+	in_order(_metadata, self);
+}
+
+/* A huge page on the first node: Mallory has the first half, Bob the second. */
+static void share_huge_page(SM_ARGS(users))
+{
+	munmap(self->buf.addr, LEN);
+	self->buf.addr = sm_map_huge(SM_HUGE);
+	if (!self->buf.addr)
+		SM_NEED("there are no huge pages");
+	ASSERT_EQ(0, fill_here(self));
+	sm_fill(self->buf.addr + LEN, LEN, SEED);
+	ASSERT_LT(0, sm_smaps(self->buf.addr, "AnonHugePages"));
+	start(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->mallory, KEEP_FIRST_HALF));
+	ASSERT_EQ(0, sm_peer_ask(&self->bob, KEEP_SECOND_HALF));
+	ASSERT_EQ(0, munmap(self->buf.addr, SM_HUGE));
+}
+
+/* No piece is mapped twice, but to take one would take them all. */
+SM_TEST_F(users, halves_of_a_huge_page)
+{
+	share_huge_page(_metadata, self);
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->mallory.pid, self->buf.addr,
+					    LEN, sm_node(0)));
+	self->buf.addr += LEN;
+	in_order(_metadata, self);
+}
+
+static void half_is_taken(SM_ARGS(users))
+{
+	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
+	EXPECT_EQ(0, sm_on_node(self->mallory.pid, self->buf.addr, LEN,
+				sm_node(0)));
+	EXPECT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_BAD));
+}
+
+/* Pieces that nobody else has any of are Mallory's. */
+SM_TEST_F(users, half_of_a_huge_page_of_ones_own)
+{
+	share_huge_page(_metadata, self);
+	sm_peer_end(&self->bob);
+	half_is_taken(_metadata, self);
+}
+
+SM_TEST_F(users, half_of_a_huge_page_astride)
+{
+	share_huge_page(_metadata, self);
+	sm_peer_end(&self->bob);
+	self->buf.addr = (char *)sm_peer_ask(&self->mallory, SET_ASTRIDE);
+	ASSERT_TRUE(!!self->buf.addr);
+	half_is_taken(_metadata, self);
 }
 
 SM_TEST_F(users, frames_that_were_merged)
