@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../kselftest_harness.h"
 #include "util.h"
@@ -15,6 +18,11 @@
 #define LEN	(16 * MIB)
 #define A	"swapmig.a"
 #define B	"swapmig.b"
+#define C	"swapmig.c"
+#define OTHER	12345		/* a user that owns nothing but a cpuset's nodes */
+
+#define PEER_SET_MEMS	100
+#define PEER_BECOME	101
 
 FIXTURE(cpuset)
 {
@@ -22,6 +30,7 @@ FIXTURE(cpuset)
 	struct sm_peer peer;
 	char node[2][8];
 	int root;
+	int fd;
 };
 
 FIXTURE_VARIANT(cpuset)
@@ -66,6 +75,7 @@ static void remove_groups(int root)
 {
 	unlinkat(root, A, AT_REMOVEDIR);
 	unlinkat(root, B, AT_REMOVEDIR);
+	unlinkat(root, C, AT_REMOVEDIR);
 }
 
 /* Undo what a test has done, or one that did not get to its end. */
@@ -133,6 +143,7 @@ FIXTURE_SETUP(cpuset)
 {
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	self->fd = -1;
 	clear_root(3 - variant->version);
 	self->root = cpuset_root(variant->version);
 	if (self->root < 0)
@@ -160,6 +171,8 @@ FIXTURE_SETUP(cpuset)
 FIXTURE_TEARDOWN(cpuset)
 {
 	sm_peer_end(&self->peer);
+	if (self->fd >= 0)
+		close(self->fd);
 	close(self->root);
 	clear_root(variant->version);
 	sm_cleanup();
@@ -198,6 +211,42 @@ SM_TEST_F(cpuset, attach)
 
 	ASSERT_EQ(0, group_attach(self, B));
 	followed(_metadata, self, evicted, variant->migrates);
+}
+
+/*
+ * A process is attached to @group, which takes as long as it takes to migrate it. Could
+ * another group be made meanwhile?
+ */
+static bool others_go_on(struct _test_data_cpuset *self, const char *group)
+{
+	long long evicted = sm_vmstat("swapmig_evicted");
+	pid_t pid = sm_fork();
+	bool meanwhile;
+
+	if (!pid)
+		_exit(group_attach(self, group) ? 1 : 0);
+	while (sm_vmstat("swapmig_evicted") == evicted)
+		if (waitpid(pid, NULL, WNOHANG))
+			return false;
+	meanwhile = !mkdirat(self->root, C, 0755) &&
+		    sm_vmstat("swapmig_evicted") - evicted < sm_pages(LEN);
+	unlinkat(self->root, C, AT_REMOVEDIR);
+	return !sm_reap(pid) && meanwhile;
+}
+
+SM_TEST_F(cpuset, attach_keeps_nobody_waiting)
+{
+	int tries;
+
+	if (!variant->migrates)
+		SKIP(return, "the memory does not follow");
+	for (tries = 0; tries < 20; tries++) {
+		if (others_go_on(self, tries % 2 ? A : B))
+			break;
+		ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	}
+	EXPECT_GT(20, tries);
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
 /* More nodes than before: there is no reason to go. */
@@ -240,6 +289,63 @@ SM_TEST_F(cpuset, foreign_target_node)
 
 	EXPECT_EQ(0, sm_migrate(pid, from, to));
 	EXPECT_EQ(0, sm_on_node(pid, self->buf.addr, LEN, sm_node(0)));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+static long serve_user(int what, void *arg)
+{
+	struct _test_data_cpuset *self = arg;
+
+	switch (what) {
+	case PEER_BECOME:
+		return sm_become(OTHER);
+	case PEER_SET_MEMS:
+		return group_set(self, A, "cpuset.mems", self->node[1]);
+	}
+	return sm_serve_buffer(what, &self->buf);
+}
+
+/* A process that reads a file of root, and may change the nodes of its cpuset. */
+static void reads_file(SM_ARGS(cpuset))
+{
+	SM_NEED(sm_lacks_ext4());
+	sm_peer_end(&self->peer);
+	munmap(self->buf.addr, LEN);
+	self->fd = sm_ext4_file();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	ASSERT_EQ(0, sm_fill_file(self->fd, LEN, self->buf.seed));
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, fchmod(self->fd, 0644));
+	ASSERT_EQ(0, fsync(self->fd));
+	self->buf.addr = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
+	ASSERT_TRUE(!!self->buf.addr);
+	ASSERT_EQ(0, fchownat(self->root, A "/cpuset.mems", OTHER, -1, 0));
+	ASSERT_EQ(0, sm_peer_start(&self->peer, serve_user, self));
+	ASSERT_EQ(0, group_attach(self, A));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr, LEN,
+					    sm_node(0)));
+}
+
+SM_TEST_F(cpuset, cache_is_dropped_by_root)
+{
+	reads_file(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_SET_MEMS));
+	EXPECT_EQ(variant->migrates ? 0 : sm_pages(LEN),
+		  sm_in_memory(self->buf.addr, LEN));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+/* When a file is read that is not theirs is nothing that others should learn. */
+SM_TEST_F(cpuset, cache_is_kept_by_others)
+{
+	reads_file(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_BECOME));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_SET_MEMS));
+	EXPECT_EQ(sm_pages(LEN), sm_in_memory(self->buf.addr, LEN));
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr, LEN,
+					    sm_node(variant->migrates ? 1 : 0)));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
