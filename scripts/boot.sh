@@ -29,7 +29,7 @@
 . "$(dirname "$0")/guest/closure.sh"
 
 # What a kernel says when something is wrong with it.
-complaints='WARNING: |BUG: |kernel BUG at|Kernel panic|Oops|general protection fault|'\
+complaints='WARNING: |BUG: |kernel BUG at|Kernel panic|PANIC: |Oops|general protection fault|'\
 'INFO: task .* blocked|INFO: rcu|rcu: INFO|soft lockup|hard LOCKUP|suspicious RCU usage|'\
 'possible (circular|recursive|irq lock)|inconsistent lock state|list_(add|del) corruption|'\
 'refcount_t: |Bad page |bad_page|Bad rss-counter|page dumped because|scheduling while atomic|'\
@@ -272,22 +272,24 @@ elif [ $rc != 0 ]; then
 	[ ! -e "$run/qemu.log" ] || sed 's/^/    /' "$run/qemu.log" >&2
 	rc=125
 elif [ -z "$status" ] && [ -z "$interactive" ]; then
-	say "error: the guest died; the last lines of its console:"
-	tail -n 40 "$console" | sed 's/^/    /' >&2
+	say "error: the guest died"
 	rc=125
 else
 	rc=${status:-0}
 fi
-judged=$console after=3
+judged=$console
 if [ "$debug" = -kcsan ]; then
-	judged=$run/console after=30
+	judged=$run/console
 	without_races_of_base >"$judged"
 	races=$(sed -n 's/.*race of the base: //p' "$judged" | sort -u | wc -l)
 	say "KCSAN: $races races of the base are left out"
 fi
 if grep -qE "$complaints" "$judged"; then
 	say "error: the kernel complained on its console, $(short "$console"):"
-	grep -nE -A$after "$complaints" "$judged" | cut -c -160 | head -n 40 | sed 's/^/    /' >&2
+	grep -nE -A60 "$complaints" "$judged" | cut -c -160 | head -n 60 | sed 's/^/    /' >&2
 	[ "$rc" = 124 ] || rc=125
+elif [ "$rc" = 125 ]; then
+	say "the last lines of its console, $(short "$console"):"
+	tail -n 40 "$console" | sed 's/^/    /' >&2
 fi
 exit "$rc"
