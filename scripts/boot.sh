@@ -14,7 +14,8 @@
 #   DEBUG=kcsan      a kernel that finds data races
 #   ARCH=i386        a 32-bit kernel, and 32-bit programs in the guest
 #   PROGRAMS=i386    32-bit programs, even on the x86_64 kernel
-#   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all
+#   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all; on i386 each node has 512
+#                    MiB or a multiple of it
 #   FAKE=1           nodes emulated by the kernel, not by the machine
 #   APPEND="..."     more words for the kernel's command line
 #   TIMEOUT=600      seconds after which the guest is ended (0: never)
@@ -133,6 +134,7 @@ finish()
 KERNEL=${KERNEL:-linux} ARCH=${ARCH:-x86_64} ACCEL=${ACCEL:-tcg} ADD=${ADD:-} APPEND=${APPEND:-}
 PROGRAMS=${PROGRAMS:-$ARCH}
 export ARCH PROGRAMS
+section=512	# MiB
 # A 32-bit kernel does not read the machine's nodes.
 [ "$ARCH" != i386 ] || FAKE=1
 if [ -n "${ICOUNT:-}" ]; then
@@ -140,17 +142,18 @@ if [ -n "${ICOUNT:-}" ]; then
 	if [ "$CPUS" != 1 ] || [ "$ACCEL" != tcg ]; then
 		die "ICOUNT=1 needs CPUS=1 and ACCEL=tcg"
 	fi
-else
-	CPUS=${CPUS:-2} NODES=${NODES:-4}
-	# KASAN alone takes an eighth of the memory; a 32-bit kernel cannot have it.
-	[ -z "${DEBUG:-}" ] || [ "$ARCH" = i386 ] || MEM=${MEM:-2560}
-	MEM=${MEM:-2048}
 fi
-number CPUS 1; number NODES 1; number MEM 128
-# With less, emulated nodes of a 32-bit kernel vanish; with more, it dies before it
-# has a console.
-if [ "$ARCH" = i386 ] && [ "$MEM" != 2048 ]; then
-	die "MEM=$MEM: the i386 guest needs 2048 MiB from which to make its nodes"
+CPUS=${CPUS:-2} NODES=${NODES:-4}
+number CPUS 1; number NODES 1
+# A 32-bit kernel tells a page's node by its section of memory: two nodes in one section
+# end in nodes that vanish, or in death before there is a console.
+[ "$ARCH" != i386 ] || MEM=${MEM:-$((NODES * section))}
+# KASAN alone takes an eighth of the memory.
+[ -z "${DEBUG:-}" ] || MEM=${MEM:-2560}
+MEM=${MEM:-2048}
+number MEM 128
+if [ "$ARCH" = i386 ] && [ $((MEM % (NODES * section))) != 0 ]; then
+	die "MEM=$MEM: each of the $NODES nodes of an i386 guest needs $section MiB, or a multiple of it"
 fi
 # Input that does not come from a person is a script for the guest's shell.
 [ -n "${CMD:-}" ] || [ -t 0 ] || CMD="sh"

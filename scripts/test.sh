@@ -131,6 +131,15 @@ guest_add_i386()
 	fails 1 "large needs libabsent.so" env ARCH=i386 ADD="$dir/large" CMD=large "$boot"
 }
 
+# As many nodes as are asked for, each with memory.
+guest_nodes_i386()
+{
+	local cmd='numactl -H; ! numactl -H | grep "size: 0 MB"'
+
+	fails 0 "available: 3 nodes" env ARCH=i386 NODES=3 CMD="$cmd" "$boot" &&
+	fails 0 "available: 2 nodes" env ARCH=i386 NODES=2 MEM=2048 CMD="$cmd" "$boot"
+}
+
 # A data race of ours is a complaint, one of the base is counted.
 guest_kcsan()
 {
@@ -162,6 +171,7 @@ guest_input()
 	fails 1 "error: DEBUG=2: it is 1 or kcsan" env DEBUG=2 CMD=true "$boot" &&
 	fails 1 "error: DEBUG=kcsan" env DEBUG=kcsan ARCH=i386 CMD=true "$boot" &&
 	fails 1 "error: PROGRAMS=vax" env PROGRAMS=vax CMD=true "$boot" &&
+	fails 1 "error: MEM=2048: each of the 3 nodes" env ARCH=i386 NODES=3 MEM=2048 CMD=true "$boot" &&
 	fails 1 "error: PROGRAMS=x86_64" env ARCH=i386 PROGRAMS=x86_64 CMD=true "$boot" &&
 	fails 1 "error: ARCH=ia64: nothing emulates" env ARCH=ia64 CMD=true "$boot" &&
 	fails 1 "error: no tests for ARCH=vax" env ARCH=vax "$0" &&
@@ -355,6 +365,9 @@ fi
 syscalls i386
 if picked guest/add-i386 && built guest/add-i386 ARCH=i386; then
 	check guest/add-i386 guest_add_i386
+fi
+if picked guest/nodes-i386 && built guest/nodes-i386 ARCH=i386; then
+	check guest/nodes-i386 guest_nodes_i386
 fi
 kunit kunit-i386 ARCH=i386
 group i386 ARCH=i386
