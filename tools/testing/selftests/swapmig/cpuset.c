@@ -223,6 +223,8 @@ static bool others_go_on(struct _test_data_cpuset *self, const char *group)
 	pid_t pid = sm_fork();
 	bool meanwhile;
 
+	if (pid < 0)
+		return false;
 	if (!pid)
 		_exit(group_attach(self, group) ? 1 : 0);
 	while (sm_vmstat("swapmig_evicted") == evicted)
