@@ -31,6 +31,7 @@ FIXTURE(cpuset)
 	char node[2][8];
 	int root;
 	int fd;
+	pid_t writer;		/* of a test in which others go on */
 };
 
 FIXTURE_VARIANT(cpuset)
@@ -215,9 +216,10 @@ SM_TEST_F(cpuset, attach)
 
 /*
  * A process is attached to @group, which takes as long as it takes to migrate it. Could
- * another group be made meanwhile?
+ * what @others do be done meanwhile?
  */
-static bool others_go_on(struct _test_data_cpuset *self, const char *group)
+static bool others_go_on(struct _test_data_cpuset *self, const char *group,
+			 int (*others)(struct _test_data_cpuset *self))
 {
 	long long evicted = sm_vmstat("swapmig_evicted");
 	pid_t pid = sm_fork();
@@ -230,25 +232,87 @@ static bool others_go_on(struct _test_data_cpuset *self, const char *group)
 	while (sm_vmstat("swapmig_evicted") == evicted)
 		if (waitpid(pid, NULL, WNOHANG))
 			return false;
-	meanwhile = !mkdirat(self->root, C, 0755) &&
+	self->writer = 0;
+	meanwhile = !others(self) &&
 		    sm_vmstat("swapmig_evicted") - evicted < sm_pages(LEN);
-	unlinkat(self->root, C, AT_REMOVEDIR);
+	if (self->writer > 0 && sm_reap(self->writer))
+		meanwhile = false;
 	return !sm_reap(pid) && meanwhile;
 }
 
-SM_TEST_F(cpuset, attach_keeps_nobody_waiting)
+static void keeps_nobody_waiting(SM_ARGS(cpuset),
+				 const FIXTURE_VARIANT(cpuset) *variant,
+				 int (*others)(struct _test_data_cpuset *self))
 {
 	int tries;
 
 	if (!variant->migrates)
 		SKIP(return, "the memory does not follow");
 	for (tries = 0; tries < 20; tries++) {
-		if (others_go_on(self, tries % 2 ? A : B))
+		unlinkat(self->root, C, AT_REMOVEDIR);
+		ASSERT_EQ(0, make_group(self, C, self->node[0], true,
+					variant->version));
+		if (others_go_on(self, tries % 2 ? A : B, others))
 			break;
 		ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 	}
 	EXPECT_GT(20, tries);
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+static int remove_group(struct _test_data_cpuset *self)
+{
+	return unlinkat(self->root, C, AT_REMOVEDIR);
+}
+
+SM_TEST_F(cpuset, attach_keeps_nobody_waiting)
+{
+	keeps_nobody_waiting(_metadata, self, variant, remove_group);
+}
+
+/* To where they are already: there is nothing that could follow. */
+static int attach_oneself(struct _test_data_cpuset *self)
+{
+	return sm_write_at(self->root, "cgroup.procs", "0");
+}
+
+SM_TEST_F(cpuset, attach_without_memory_does_not_wait)
+{
+	keeps_nobody_waiting(_metadata, self, variant, attach_oneself);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[32], state = 'X';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return state;
+	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'X';
+	fclose(f);
+	return state;
+}
+
+/* Who writes to a group waits, too, and may do so longer than the group lives. */
+static int remove_group_written_to(struct _test_data_cpuset *self)
+{
+	char state;
+
+	self->writer = sm_fork();
+	if (!self->writer)
+		_exit(group_set(self, C, "cpuset.mems", self->node[0]) ? 1 : 0);
+	do {
+		state = state_of(self->writer);
+	} while (state == 'R' || state == 'S');
+	return state == 'D' ? remove_group(self) : -1;
+}
+
+SM_TEST_F(cpuset, writing_keeps_nobody_waiting)
+{
+	keeps_nobody_waiting(_metadata, self, variant, remove_group_written_to);
 }
 
 /* More nodes than before: there is no reason to go. */
