@@ -123,7 +123,7 @@ static pid_t target_pid(struct mm_struct *mm)
  * @from: source nodes
  * @to: target nodes
  * @flags: MPOL_MF_MOVE for pages that only the target maps, MPOL_MF_MOVE_ALL for
- *	shared ones too
+ *	shared ones too, which without CAP_SYS_NICE are only moved, not evicted
  *
  * Every page of the target on a node that has to be left (see
  * swapmig_nodemap_init()) travels on the preferred path, or else on the other.
@@ -157,6 +157,7 @@ int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 	call->mm = mm;
 	call->path = swapmig_preferred_path();
 	call->shared = flags & MPOL_MF_MOVE_ALL;
+	call->evict_shared = call->shared && capable(CAP_SYS_NICE);
 	INIT_LIST_HEAD(&call->left);
 	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)
 		INIT_LIST_HEAD(&call->in_flight[i]);

@@ -58,7 +58,9 @@ struct swapmig_chunk {
  * @mm: the target's address space, pinned by mm_count only
  * @map: where the pages go
  * @path: the path that is tried first
- * @shared: pages that other processes map as well are to be taken too
+ * @shared: pages that others have as well are to be taken, too
+ * @evict_shared: they may be evicted, and sent elsewhere while they are in swap; else
+ *	they are only moved
  * @next: the address at which the walk goes on
  * @in_flight: a ring of chunks whose eviction is under way
  * @nr_submitted: chunks handed to the ring so far
@@ -74,6 +76,7 @@ struct swapmig_call {
 	struct swapmig_nodemap map;
 	enum swapmig_path path;
 	bool shared;
+	bool evict_shared;
 	unsigned long next;
 	struct list_head in_flight[SWAPMIG_IN_FLIGHT];
 	unsigned int nr_submitted;

@@ -122,9 +122,10 @@ static bool has(struct vm_area_struct *vma, unsigned long addr,
 }
 
 /*
- * Do others have pages of the large folio of @page, too, which may not be this very
- * page? As walk_take(). The target's own are looked for where they belong beside
- * @page; what it has moved elsewhere is not told from what others have.
+ * Do others have pages of the folio of @page, too, which may not be this very page? As
+ * walk_take(). The target's own are looked for where they belong beside @page; what it
+ * has moved elsewhere is not told from what others have. The folio is locked, so that
+ * nobody's page is on its way from a slot to a page table, and in neither.
  */
 static bool others_have(struct vm_area_struct *vma, unsigned long addr,
 			struct page *page, unsigned int nr)
@@ -134,12 +135,11 @@ static bool others_have(struct vm_area_struct *vma, unsigned long addr,
 	int users = folio_mapcount(folio);
 	swp_entry_t entry = { };
 
-	/* It may be taken out of the swap cache meanwhile. */
 	if (folio_test_swapcache(folio))
-		entry.val = (unsigned long)READ_ONCE(folio->private);
+		entry = folio_swap_entry(folio);
 	for (i = 0; entry.val && i < nr_pages; i++)
 		users += __swap_count((swp_entry_t){ entry.val + i });
-	if (nr > 1)
+	if (nr == nr_pages || nr_pages == 1)
 		return users > 1;
 
 	addr -= folio_page_idx(folio, page) << PAGE_SHIFT;
@@ -174,18 +174,6 @@ static bool walk_isolate(struct walk *w, struct folio *folio)
 	return true;
 }
 
-/* May the folio of @page be taken from whom else has it? As walk_take(). */
-static bool walk_may_take(struct walk *w, struct vm_area_struct *vma,
-			  unsigned long addr, struct page *page, unsigned int nr)
-{
-	if (w->call->shared)
-		return true;
-	if (!PageCompound(page))
-		return page_mapcount(page) <= nr;
-	walk_unlock_lru(w);
-	return !others_have(vma, addr, page, nr);
-}
-
 /*
  * Isolate the folio of @page, or account for why it stays. The entry for @addr maps @nr
  * pages, or none if the page is in the swap cache. The caller holds the page-table
@@ -199,7 +187,7 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 	struct folio *folio = page_folio(page);
 	unsigned int nr_pages = folio_nr_pages(folio);
 	struct swapmig_chunk *chunk = w->chunk;
-	bool evictable;
+	bool others = false, evictable;
 
 	if (folio == w->done || !node_isset(folio_nid(folio), w->call->map.sources))
 		return true;
@@ -210,7 +198,14 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 		return true;
 	if (folio == w->busy)
 		goto busy;
-	if (!walk_may_take(w, vma, addr, page, nr)) {
+	if (!w->call->evict_shared) {
+		walk_unlock_lru(w);
+		if (!folio_trylock(folio))
+			goto busy;
+		others = others_have(vma, addr, page, nr);
+		folio_unlock(folio);
+	}
+	if (others && !w->call->shared) {
 		if (nr && folio_test_large(folio))
 			w->done = folio;
 		return true;
@@ -218,13 +213,10 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 
 	if (chunk->nr_pages && chunk->nr_pages + nr_pages > SWAPMIG_CHUNK_PAGES)
 		return false;
-	if (!walk_isolate(w, folio)) {
-		if (folio_test_large(folio))
-			w->busy = folio;
+	if (!walk_isolate(w, folio))
 		goto busy;
-	}
 
-	evictable = !(vma->vm_flags & VM_LOCKED) &&
+	evictable = !others && !(vma->vm_flags & VM_LOCKED) &&
 		    !folio_test_mlocked(folio) &&
 		    !folio_test_unevictable(folio) &&
 		    (folio_test_anon(folio) || w->may_evict_file);
@@ -234,6 +226,8 @@ static bool walk_take(struct walk *w, struct vm_area_struct *vma,
 		w->done = folio;
 	return true;
 busy:
+	if (folio_test_large(folio))
+		w->busy = folio;
 	w->call->nr_busy += nr ?: 1;
 	return true;
 }
@@ -254,12 +248,11 @@ static void walk_aim(struct walk *w, swp_entry_t entry)
 
 /*
  * A present page that still has its slot goes back there if it is not written to: that
- * must not lead to a node that is being left.  Returns false if the page must stay, as
- * others have it in swap: where it comes back could tell them of the target.
+ * must not lead to a node that is being left.  Others who have it in swap may be told
+ * of the target by where it comes back.  Returns false if the folio is busy.
  */
 static bool walk_aim_present(struct walk *w, struct folio *folio, struct page *page)
 {
-	bool may_take = true;
 	swp_entry_t entry;
 	int nid;
 
@@ -271,13 +264,12 @@ static bool walk_aim_present(struct walk *w, struct folio *folio, struct page *p
 	if (folio_test_swapcache(folio)) {
 		entry.val = page_private(page);
 		nid = swapmig_refault_get(entry);
-		may_take = w->call->shared || !__swap_count(entry);
-		if (may_take && nid != NUMA_NO_NODE &&
-		    node_isset(nid, w->call->map.sources))
+		if (nid != NUMA_NO_NODE && node_isset(nid, w->call->map.sources) &&
+		    (w->call->evict_shared || !__swap_count(entry)))
 			walk_aim(w, entry);
 	}
 	folio_unlock(folio);
-	return may_take;
+	return true;
 }
 
 /* As walk_take(), for a page that a page-table entry maps. */
@@ -305,13 +297,14 @@ static struct folio *get_swap_cache(swp_entry_t entry)
 }
 
 /*
- * A page in swap may still, or again, be in a frame on a source node too, in the
- * swap cache.  Returns false if the chunk has no room for it.
+ * A page in swap may still, or again, be in a frame on a source node too: in @folio, of
+ * which the caller has a reference from get_swap_cache(), or NULL.  Returns false if the
+ * chunk has no room for it.
  */
 static bool walk_take_swap_cache(struct walk *w, struct vm_area_struct *vma,
-				 unsigned long addr, swp_entry_t entry)
+				 unsigned long addr, swp_entry_t entry,
+				 struct folio *folio)
 {
-	struct folio *folio = get_swap_cache(entry);
 	bool taken;
 
 	if (!folio)
@@ -323,20 +316,28 @@ static bool walk_take_swap_cache(struct walk *w, struct vm_area_struct *vma,
 	return taken;
 }
 
-/* Is the page somebody else's, too, who may have it in a frame at present? */
-static bool swap_shared(swp_entry_t entry)
+/*
+ * Is the page in the slot of @entry somebody else's, too?  They may have it in a frame,
+ * or be about to if that is locked.
+ */
+static bool walk_slot_shared(struct walk *w, swp_entry_t entry)
 {
 	struct folio *folio;
-	bool mapped;
+	bool shared = true;
 
 	if (__swap_count(entry) > 1)
 		return true;
 	folio = get_swap_cache(entry);
 	if (!folio)
 		return false;
-	mapped = page_mapcount(folio_file_page(folio, swp_offset(entry)));
+	if (folio_trylock(folio)) {
+		shared = page_mapcount(folio_file_page(folio, swp_offset(entry)));
+		folio_unlock(folio);
+	} else {
+		w->call->nr_busy++;
+	}
 	folio_put(folio);
-	return mapped;
+	return shared;
 }
 
 /* As for an entry of a page table; @addr is where the page at @index is mapped. */
@@ -345,18 +346,19 @@ static int walk_shmem_swap(struct walk *w, struct vm_area_struct *vma,
 {
 	struct xarray *pages = &vma->vm_file->f_mapping->i_pages;
 	swp_entry_t swap = radix_to_swp_entry(entry);
-	bool gone;
+	struct folio *folio = NULL;
 
 	if (non_swap_entry(swap))
 		return 0;
 
 	xa_lock_irq(pages);
-	gone = xa_load(pages, index) != entry;
-	if (!gone)
+	if (xa_load(pages, index) == entry) {
 		walk_aim(w, swap);
+		folio = get_swap_cache(swap);
+	}
 	xa_unlock_irq(pages);
 
-	if (gone || walk_take_swap_cache(w, vma, addr, swap))
+	if (walk_take_swap_cache(w, vma, addr, swap, folio))
 		return 0;
 	/* A chunk that the page table fills, this time or each time, is no way on. */
 	if (w->call->next >= addr) {
@@ -410,7 +412,7 @@ static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
 {
 	struct address_space *mapping;
 
-	if (!w->call->shared || !vma || !vma->vm_file || addr == end)
+	if (!w->call->evict_shared || !vma || !vma->vm_file || addr == end)
 		return 0;
 	mapping = vma->vm_file->f_mapping;
 	if (!shmem_mapping(mapping) || !READ_ONCE(SHMEM_I(mapping->host)->swapped))
@@ -493,10 +495,12 @@ static int walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 
 			if (!non_swap_entry(entry)) {
 				walk_unlock_lru(w);
-				if (!w->call->shared && swap_shared(entry))
+				if (!w->call->evict_shared &&
+				    walk_slot_shared(w, entry))
 					continue;
 				walk_aim(w, entry);
-				if (walk_take_swap_cache(w, vma, addr, entry))
+				if (walk_take_swap_cache(w, vma, addr, entry,
+							 get_swap_cache(entry)))
 					continue;
 				w->call->next = addr;
 				err = WALK_FULL;

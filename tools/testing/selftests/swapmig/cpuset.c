@@ -371,11 +371,51 @@ static long serve_user(int what, void *arg)
 	return sm_serve_buffer(what, &self->buf);
 }
 
-/* A process that reads a file of root, and may change the nodes of its cpuset. */
+/* A process that has what we have, and will be able to change the nodes of its cpuset. */
+static void delegate(SM_ARGS(cpuset))
+{
+	sm_peer_end(&self->peer);
+	ASSERT_EQ(0, fchownat(self->root, A "/cpuset.mems", OTHER, -1, 0));
+	ASSERT_EQ(0, sm_peer_start(&self->peer, serve_user, self));
+	ASSERT_EQ(0, group_attach(self, A));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr, LEN,
+					    sm_node(0)));
+}
+
+static void shares_memory(SM_ARGS(cpuset))
+{
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	sm_fill(self->buf.addr, LEN, self->buf.seed);
+	ASSERT_EQ(0, sm_unbind());
+	delegate(_metadata, self);
+}
+
+SM_TEST_F(cpuset, shared_memory_is_evicted_by_root)
+{
+	shares_memory(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_SET_MEMS));
+	EXPECT_EQ(variant->migrates ? sm_pages(LEN) : 0,
+		  sm_swapped(0, self->buf.addr, LEN));
+	EXPECT_EQ(0, sm_bad(self->buf.addr, LEN, self->buf.seed));
+}
+
+/* The memory of others goes along, but does not go to a swap device. */
+SM_TEST_F(cpuset, shared_memory_is_moved_by_others)
+{
+	shares_memory(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_BECOME));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_SET_MEMS));
+	EXPECT_EQ(0, sm_swapped(0, self->buf.addr, LEN));
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(0, self->buf.addr, LEN,
+					    sm_node(variant->migrates ? 1 : 0)));
+	EXPECT_EQ(0, sm_bad(self->buf.addr, LEN, self->buf.seed));
+}
+
+/* The process reads a file of root. */
 static void reads_file(SM_ARGS(cpuset))
 {
 	SM_NEED(sm_lacks_ext4());
-	sm_peer_end(&self->peer);
 	munmap(self->buf.addr, LEN);
 	self->fd = sm_ext4_file();
 	ASSERT_LE(0, self->fd);
@@ -386,12 +426,7 @@ static void reads_file(SM_ARGS(cpuset))
 	ASSERT_EQ(0, fsync(self->fd));
 	self->buf.addr = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
 	ASSERT_TRUE(!!self->buf.addr);
-	ASSERT_EQ(0, fchownat(self->root, A "/cpuset.mems", OTHER, -1, 0));
-	ASSERT_EQ(0, sm_peer_start(&self->peer, serve_user, self));
-	ASSERT_EQ(0, group_attach(self, A));
-	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
-	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr, LEN,
-					    sm_node(0)));
+	delegate(_metadata, self);
 }
 
 SM_TEST_F(cpuset, cache_is_dropped_by_root)
