@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../kselftest_harness.h"
 #include "util.h"
@@ -74,6 +75,8 @@ static long ask_holder(struct _test_data_clients *self)
 
 FIXTURE_SETUP(clients)
 {
+	int tries;
+
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	SM_NEED(sm_lacks_program("numactl"));
@@ -84,6 +87,10 @@ FIXTURE_SETUP(clients)
 			 sm_node(i));
 	ASSERT_EQ(0, start_holder(self));
 	ASSERT_EQ(0, holder_bad(self));
+	/* It still needs new pages until it waits for an answer. */
+	for (tries = 0; tries < 1000 && sm_state(self->pid) != 'S'; tries++)
+		usleep(10000);
+	ASSERT_GT(1000, tries);
 	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->pid, self->addr, LEN,
 					    sm_node(0)));
 }

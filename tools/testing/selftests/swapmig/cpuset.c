@@ -29,6 +29,8 @@ FIXTURE(cpuset)
 	struct sm_buffer buf;
 	struct sm_peer peer;
 	char node[2][8];
+	int version;
+	bool migrates;
 	int root;
 	int fd;
 	pid_t writer;		/* of a test in which others go on */
@@ -120,21 +122,21 @@ static int cpuset_root(int version)
 }
 
 static int make_group(struct _test_data_cpuset *self, const char *name,
-		      const char *mems, bool migrates, int version)
+		      const char *mems)
 {
 	char cpus[256] = "";
 	int fd;
 
 	if (mkdirat(self->root, name, 0755))
 		return -1;
-	if (version == 1) {
+	if (self->version == 1) {
 		fd = openat(self->root, "cpuset.cpus", O_RDONLY);
 		if (fd < 0 || read(fd, cpus, sizeof(cpus) - 1) <= 0)
 			return -1;
 		close(fd);
 		if (group_set(self, name, "cpuset.cpus", cpus) ||
 		    group_set(self, name, "cpuset.memory_migrate",
-			      migrates ? "1" : "0"))
+			      self->migrates ? "1" : "0"))
 			return -1;
 	}
 	return group_set(self, name, "cpuset.mems", mems);
@@ -144,6 +146,8 @@ FIXTURE_SETUP(cpuset)
 {
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	self->version = variant->version;
+	self->migrates = variant->migrates;
 	self->fd = -1;
 	clear_root(3 - variant->version);
 	self->root = cpuset_root(variant->version);
@@ -153,10 +157,8 @@ FIXTURE_SETUP(cpuset)
 	for (int i = 0; i < 2; i++)
 		snprintf(self->node[i], sizeof(self->node[i]), "%d",
 			 sm_node(i));
-	ASSERT_EQ(0, make_group(self, A, self->node[0], variant->migrates,
-				variant->version));
-	ASSERT_EQ(0, make_group(self, B, self->node[1], variant->migrates,
-				variant->version));
+	ASSERT_EQ(0, make_group(self, A, self->node[0]));
+	ASSERT_EQ(0, make_group(self, B, self->node[1]));
 	self->buf.addr = sm_map(LEN);
 	ASSERT_TRUE(!!self->buf.addr);
 	self->buf.len = LEN;
@@ -241,17 +243,15 @@ static bool others_go_on(struct _test_data_cpuset *self, const char *group,
 }
 
 static void keeps_nobody_waiting(SM_ARGS(cpuset),
-				 const FIXTURE_VARIANT(cpuset) *variant,
 				 int (*others)(struct _test_data_cpuset *self))
 {
 	int tries;
 
-	if (!variant->migrates)
+	if (!self->migrates)
 		SKIP(return, "the memory does not follow");
 	for (tries = 0; tries < 20; tries++) {
 		unlinkat(self->root, C, AT_REMOVEDIR);
-		ASSERT_EQ(0, make_group(self, C, self->node[0], true,
-					variant->version));
+		ASSERT_EQ(0, make_group(self, C, self->node[0]));
 		if (others_go_on(self, tries % 2 ? A : B, others))
 			break;
 		ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
@@ -267,7 +267,7 @@ static int remove_group(struct _test_data_cpuset *self)
 
 SM_TEST_F(cpuset, attach_keeps_nobody_waiting)
 {
-	keeps_nobody_waiting(_metadata, self, variant, remove_group);
+	keeps_nobody_waiting(_metadata, self, remove_group);
 }
 
 /* To where they are already: there is nothing that could follow. */
@@ -278,22 +278,7 @@ static int attach_oneself(struct _test_data_cpuset *self)
 
 SM_TEST_F(cpuset, attach_without_memory_does_not_wait)
 {
-	keeps_nobody_waiting(_metadata, self, variant, attach_oneself);
-}
-
-static char state_of(pid_t pid)
-{
-	char path[32], state = 'X';
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "r");
-	if (!f)
-		return state;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'X';
-	fclose(f);
-	return state;
+	keeps_nobody_waiting(_metadata, self, attach_oneself);
 }
 
 /* Who writes to a group waits, too, and may do so longer than the group lives. */
@@ -305,14 +290,14 @@ static int remove_group_written_to(struct _test_data_cpuset *self)
 	if (!self->writer)
 		_exit(group_set(self, C, "cpuset.mems", self->node[0]) ? 1 : 0);
 	do {
-		state = state_of(self->writer);
+		state = sm_state(self->writer);
 	} while (state == 'R' || state == 'S');
 	return state == 'D' ? remove_group(self) : -1;
 }
 
 SM_TEST_F(cpuset, writing_keeps_nobody_waiting)
 {
-	keeps_nobody_waiting(_metadata, self, variant, remove_group_written_to);
+	keeps_nobody_waiting(_metadata, self, remove_group_written_to);
 }
 
 /* More nodes than before: there is no reason to go. */

@@ -880,6 +880,21 @@ int sm_reap(pid_t pid)
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
+char sm_state(pid_t pid)
+{
+	char path[32], state = 'X';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return state;
+	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'X';
+	fclose(f);
+	return state;
+}
+
 void sm_kill(pid_t pid)
 {
 	if (pid <= 0)

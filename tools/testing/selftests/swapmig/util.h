@@ -183,6 +183,7 @@ int sm_keep_still(void);
 /* A child that cannot outlive the test. */
 pid_t sm_fork(void);
 int sm_reap(pid_t pid);			/* wait status */
+char sm_state(pid_t pid);		/* 'R', 'S', 'D', ...; 'X' if it is gone */
 void sm_kill(pid_t pid);
 
 /* Become an ordinary user, who may still be looked at by their equals. */
