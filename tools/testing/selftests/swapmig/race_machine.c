@@ -424,19 +424,20 @@ static int begin_balancing(struct race_run *run)
 static int round_balancing(struct race_run *run, long nr)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	long long *faults = run->data, now;
+	long long *faults = run->data, before = *faults;
 	cpu_set_t set;
-	bool hit;
+	int tries;
 
 	CPU_ZERO(&set);
 	CPU_SET(nr / 8 % cpus, &set);
 	if (sched_setaffinity(run->target, sizeof(set), &set))
 		RACE_CHECK(run, errno == EINVAL);
-	usleep(5000);
-	now = sm_vmstat("numa_hint_faults");
-	hit = now > *faults;
-	*faults = now;
-	return hit;
+	/* The first scan is due when the target has run for a second. */
+	for (tries = 0; tries < 20 && *faults == before; tries++) {
+		usleep(5000);
+		*faults = sm_vmstat("numa_hint_faults");
+	}
+	return *faults > before;
 }
 
 static const struct race race_numa_balancing = {
@@ -464,7 +465,7 @@ static const struct race race_compaction = {
 
 /* Blocks of memory that go away, with what is in them moved, and come back */
 
-#define BLOCK		"/sys/devices/system/memory/memory%d/state"
+#define BLOCK		"/sys/devices/system/memory/memory%d/"
 #define MAX_BLOCKS	64
 #define PRINTK		"/proc/sys/kernel/printk"
 #define OFFLINE_LIMIT	10	/* seconds */
@@ -481,8 +482,16 @@ static int block(int nr, const char *state)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), BLOCK, nr);
+	snprintf(path, sizeof(path), BLOCK "state", nr);
 	return sm_write(path, state);
+}
+
+static bool is_offline(int nr)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), BLOCK "online", nr);
+	return !sm_read_long(path);
 }
 
 /*
@@ -560,7 +569,8 @@ static int offline(int nr)
 		errno = WEXITSTATUS(status);
 	else
 		errno = WTERMSIG(status) == SIGALRM ? EINTR : EIO;
-	return errno ? -1 : 0;
+	/* The signal may have come a moment too late. */
+	return errno && !(errno == EINTR && is_offline(nr)) ? -1 : 0;
 }
 
 /*
@@ -709,7 +719,7 @@ static int unmount_image(struct fs *fs)
 	int tries;
 
 	for (tries = 0; umount(fs->dir); tries++) {
-		if (errno != EBUSY || tries == 1000)
+		if (errno != EBUSY || tries == 6000)
 			return -1;
 		usleep(10000);
 	}
