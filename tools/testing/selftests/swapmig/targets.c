@@ -404,6 +404,8 @@ SM_TEST_F(target, frees_its_memory_when_killed)
 	long before, after;
 
 	ASSERT_EQ(0, sm_few_pages_on_cpus());
+	/* Page by page, all this memory would take a disk minutes. */
+	ASSERT_EQ(0, sm_set("/proc/sys/vm/page-cluster", "5"));
 	evict_all(_metadata, self, &before);
 	start(_metadata, self, sm_serve_buffer);
 	self->child[0] = sm_fork();
