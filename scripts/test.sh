@@ -185,7 +185,7 @@ in_guest()
 	local group=$1 cmd=$2 log=$OUT/test/$1 rc=0
 	shift 2
 
-	env "$@" BOOT_NAME="$group" TIMEOUT=$((1500 * slow)) CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
+	env "$@" BOOT_NAME="$group" TIMEOUT=$((2400 * slow)) CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
 		tee "$log.log" | "$TOP/scripts/tap.pl" "$group" >>"$results" || rc=$?
 	grep '^KCSAN: ' "$log.err" >&2 || true
 	[ $rc = 0 ] || record failed "$group: the guest" <"$log.err"
@@ -264,7 +264,7 @@ kunit()
 outsider()
 {
 	need outsiders || return
-	BOOT_NAME=outsiders-$1 TIMEOUT=$((120 * slow)) \
+	BOOT_NAME=outsiders-$1 TIMEOUT=$((300 * slow)) \
 	ADD="/usr/bin/$1 $TOP/scripts/guest/outsiders" \
 	CMD="SWAPMIG_SLOW=$slow outsiders $1" "$boot"
 }

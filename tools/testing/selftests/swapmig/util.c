@@ -25,7 +25,7 @@
 #include "util.h"
 
 #define NR_SWAPS	2
-#define NR_SETTINGS	16
+#define NR_SETTINGS	32
 #define BATCH		512
 #define PATH_LEN	128
 #define MAX_ARGS	15
