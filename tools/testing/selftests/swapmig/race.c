@@ -186,10 +186,10 @@ static int target(struct race_run *run)
 
 static unsigned long some_nodes(struct race_run *run)
 {
-	unsigned long all = sm_all_nodes(), some;
+	unsigned long some;
 
 	do {
-		some = race_random(run, 2 * all) & all;
+		some = race_random(run, 2 * run->nodes) & run->nodes;
 	} while (!some);
 	return some;
 }
@@ -203,7 +203,7 @@ static int call(struct race_run *run, int me)
 	/* Every other call takes all there is to one node. */
 	if (race_random(run, 2)) {
 		to &= -to;
-		from = sm_all_nodes() & ~to;
+		from = run->nodes & ~to;
 	}
 	if (sm_migrate(other ? also : run->target, from, to) >= 0) {
 		if (!other)
@@ -344,6 +344,7 @@ const char *race_run(const struct race *race, const char *counter, uint64_t seed
 {
 	struct race_run run = {
 		.race = race, .shared = shared, .scale = scale, .random = seed,
+		.nodes = sm_all_nodes(),
 		.counter = counter, .carried = race_carried(race, counter),
 	};
 	int i, ret;

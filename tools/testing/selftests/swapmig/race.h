@@ -44,6 +44,7 @@ struct race_run {
 	struct race_region region[RACE_REGIONS];	/* the target's memory */
 	pid_t target;
 	pid_t migrator[RACE_MIGRATORS];
+	unsigned long nodes;	/* that have memory */
 	long scale;		/* times as many rounds as usual */
 	const char *counter;	/* of what the path does; NULL: of any path */
 	long long carried;	/* what it was before the run */

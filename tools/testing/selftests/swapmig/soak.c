@@ -77,12 +77,12 @@ static long long nr_faults(void)
 	return nr;
 }
 
-static void tell(const char *when, long long carried)
+static void tell(const char *when, long long carried, long long failed)
 {
 	carried = sm_vmstat("swapmig_evicted") + sm_vmstat("swapmig_moved") -
 		  carried;
 	printf("%s: %ld runs, %ld failed; %ld disturbances, %lld faults injected, ",
-	       when, nr_runs, nr_failed, nr_rounds, nr_faults());
+	       when, nr_runs, nr_failed, nr_rounds, failed);
 	printf("%lld pages migrated, %llu MiB right\n", carried,
 	       nr_verified * sm_page / MIB);
 	fflush(stdout);
@@ -260,7 +260,7 @@ int main(int argc, char **argv)
 {
 	long begin = seconds(), told = begin, length;
 	struct sm_held held;
-	long long carried;
+	long long carried, faults_in_all;
 	const char *why;
 	int nr;
 
@@ -297,13 +297,14 @@ int main(int argc, char **argv)
 			continue;
 		told = seconds();
 		snprintf(when, sizeof(when), "%ld s", told - begin);
-		tell(when, carried);
+		tell(when, carried, nr_faults());
 	}
+	faults_in_all = nr_faults();
 	sm_cleanup();
 	if (sm_leaked(&held)) {
 		fprintf(stderr, "FAILED: something has been left behind\n");
 		nr_failed++;
 	}
-	tell("in all", carried);
+	tell("in all", carried, faults_in_all);
 	return nr_failed ? 1 : 0;
 }
