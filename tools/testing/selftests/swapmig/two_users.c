@@ -169,12 +169,18 @@ SM_TEST_F(users, frames_since_a_fork)
 	in_order(_metadata, self);
 }
 
-SM_TEST_F(users, slots_since_a_fork)
+/* What Bob and Mallory have is in the same slots, and nowhere else. */
+static void share_slots(SM_ARGS(users))
 {
 	ASSERT_EQ(0, fill_here(self));
 	ASSERT_EQ(0, sm_page_out(self->buf.addr, LEN));
 	start(_metadata, self);
 	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
+}
+
+SM_TEST_F(users, slots_since_a_fork)
+{
+	share_slots(_metadata, self);
 	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
 	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
 	in_order(_metadata, self);
@@ -183,10 +189,7 @@ SM_TEST_F(users, slots_since_a_fork)
 /* Bob's pages are in frames again, which the slots will take in once more. */
 SM_TEST_F(users, slots_of_frames)
 {
-	ASSERT_EQ(0, fill_here(self));
-	ASSERT_EQ(0, sm_page_out(self->buf.addr, LEN));
-	start(_metadata, self);
-	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
+	share_slots(_metadata, self);
 	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_BAD));
 	ASSERT_EQ(sm_pages(LEN), sm_swapped(self->mallory.pid, self->buf.addr,
 					    LEN));
@@ -200,10 +203,7 @@ SM_TEST_F(users, slots_of_frames)
 /* Bob's pages are in slots, and in frames only because Mallory has read them. */
 SM_TEST_F(users, frames_of_slots)
 {
-	ASSERT_EQ(0, fill_here(self));
-	ASSERT_EQ(0, sm_page_out(self->buf.addr, LEN));
-	start(_metadata, self);
-	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
+	share_slots(_metadata, self);
 	ASSERT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_BAD));
 	ASSERT_EQ(sm_pages(LEN), sm_swapped(self->bob.pid, self->buf.addr, LEN));
 	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
