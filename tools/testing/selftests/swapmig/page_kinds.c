@@ -441,11 +441,9 @@ SM_TEST_F(kinds, file_shared_new)
 /* Pages that the memory of two areas has in common. */
 SM_TEST_F(kinds, ksm)
 {
-	const char *ksm = "/sys/kernel/mm/ksm/run";
 	long want = sm_pages(self->len), i;
-	int tries;
 
-	SM_NEED(sm_lacks_path(ksm));
+	SM_NEED(sm_lacks_ksm());
 	self->addr = sm_map(self->len);
 	self->more = sm_map(self->len);
 	ASSERT_TRUE(self->addr && self->more);
@@ -453,22 +451,7 @@ SM_TEST_F(kinds, ksm)
 	sm_fill(self->more, self->len, SEED);
 	ASSERT_EQ(0, madvise(self->addr, self->len, MADV_MERGEABLE));
 	ASSERT_EQ(0, madvise(self->more, self->len, MADV_MERGEABLE));
-	/*
-	 * Restored in reverse order: run last. What was merged before is still
-	 * counted until ksmd comes by, unless it is told to unmerge all.
-	 */
-	ASSERT_EQ(0, sm_set(ksm, "2"));
-	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/pages_to_scan", "5000"));
-	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/sleep_millisecs", "10"));
-	ASSERT_EQ(0, sm_write(ksm, "1"));
-	for (tries = 0; tries < 3000; tries++) {
-		if (sm_read_long("/sys/kernel/mm/ksm/pages_sharing") >= want)
-			break;
-		usleep(10000);
-	}
-	/* Nothing merges or breaks from here on. */
-	ASSERT_EQ(0, sm_write(ksm, "0"));
-	ASSERT_LE(want, sm_read_long("/sys/kernel/mm/ksm/pages_sharing"));
+	ASSERT_EQ(0, sm_merge(want));
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(want, sm_on_node(0, self->more, self->len, self->node));
 

@@ -305,11 +305,6 @@ static const struct race race_split = {
 
 /* Kernel samepage merging */
 
-static const char *lacks_ksm(void)
-{
-	return sm_lacks_path(KSM);
-}
-
 static int begin_merge(struct race_run *run)
 {
 	RACE_CHECK(run, !sm_set(KSM "/pages_to_scan", "1000"));
@@ -345,7 +340,7 @@ static int round_merge(struct race_run *run, long nr)
 }
 
 static const struct race race_merge = {
-	.name = "merge", .lacks = lacks_ksm, .begin = begin_merge,
+	.name = "merge", .lacks = sm_lacks_ksm, .begin = begin_merge,
 	.round = round_merge, .rounds = 5,
 };
 

@@ -276,31 +276,14 @@ SM_TEST_F(refault, file_private_written)
 
 SM_TEST_F(refault, ksm)
 {
-	const char *ksm = "/sys/kernel/mm/ksm/run";
-	const char *sharing = "/sys/kernel/mm/ksm/pages_sharing";
-	long want = sm_pages(self->len);
-	int tries;
-
-	SM_NEED(sm_lacks_path(ksm));
+	SM_NEED(sm_lacks_ksm());
 	anonymous(_metadata, self);
 	self->more = sm_map(self->len);
 	ASSERT_TRUE(!!self->more);
 	sm_fill(self->more, self->len, SEED);
 	ASSERT_EQ(0, madvise(self->addr, self->len, MADV_MERGEABLE));
 	ASSERT_EQ(0, madvise(self->more, self->len, MADV_MERGEABLE));
-	/* What was merged before is still counted until it is unmerged. */
-	ASSERT_EQ(0, sm_set(ksm, "2"));
-	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/pages_to_scan", "5000"));
-	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/sleep_millisecs", "10"));
-	ASSERT_EQ(0, sm_set("/sys/kernel/mm/ksm/merge_across_nodes", "1"));
-	ASSERT_EQ(0, sm_write(ksm, "1"));
-	for (tries = 0; tries < 3000; tries++) {
-		if (sm_read_long(sharing) >= want)
-			break;
-		usleep(10000);
-	}
-	ASSERT_EQ(0, sm_write(ksm, "0"));
-	ASSERT_LE(want, sm_read_long(sharing));
+	ASSERT_EQ(0, sm_merge(sm_pages(self->len)));
 
 	departs(_metadata, self, self->addr);
 	arrives(_metadata, self, self->addr);

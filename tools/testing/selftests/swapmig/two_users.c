@@ -14,7 +14,6 @@
 
 #define LEN	MIB
 #define SEED	61
-#define KSM	"/sys/kernel/mm/ksm"
 #define MALLORY	SM_NOBODY		/* the one who calls */
 #define BOB	12345			/* the one who is to notice nothing */
 
@@ -265,28 +264,13 @@ SM_TEST_F(users, half_of_a_huge_page_astride)
 
 SM_TEST_F(users, frames_that_were_merged)
 {
-	long shared;
-	int tries;
-
-	SM_NEED(sm_lacks_path(KSM));
-	/* What was merged before must not count; see page_kinds.c. */
-	ASSERT_EQ(0, sm_set(KSM "/run", "2"));
-	ASSERT_EQ(0, sm_set(KSM "/pages_to_scan", "10000"));
-	ASSERT_EQ(0, sm_set(KSM "/sleep_millisecs", "0"));
-	ASSERT_EQ(0, sm_write(KSM "/run", "1"));
+	SM_NEED(sm_lacks_ksm());
 	start(_metadata, self);
 	ASSERT_EQ(0, sm_peer_ask(&self->bob, SM_PEER_FILL));
 	ASSERT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_FILL));
-	shared = sm_read_long(KSM "/pages_sharing");
 	ASSERT_EQ(0, sm_peer_ask(&self->bob, MERGE));
 	ASSERT_EQ(0, sm_peer_ask(&self->mallory, MERGE));
-	for (tries = 0; tries < 1000; tries++) {
-		if (sm_read_long(KSM "/pages_sharing") - shared >=
-		    sm_pages(LEN))
-			break;
-		usleep(10000);
-	}
-	ASSERT_GT(1000, tries);
+	ASSERT_EQ(0, sm_merge(sm_pages(LEN)));
 	EXPECT_LE(0, sm_peer_ask(&self->mallory, MIGRATE));
 	in_order(_metadata, self);
 }

@@ -176,6 +176,36 @@ static void restore_settings(void)
 	}
 }
 
+#define KSM	"/sys/kernel/mm/ksm"
+
+const char *sm_lacks_ksm(void)
+{
+	return sm_lacks_path(KSM);
+}
+
+/*
+ * Settings are restored in reverse order: run last. What was merged before is still
+ * counted until ksmd comes by, unless it is told to unmerge all.
+ */
+int sm_merge(long pages)
+{
+	int tries;
+
+	if (sm_set(KSM "/run", "2") || sm_set(KSM "/pages_to_scan", "5000") ||
+	    sm_set(KSM "/sleep_millisecs", "10") ||
+	    sm_set(KSM "/merge_across_nodes", "1") || sm_write(KSM "/run", "1"))
+		return -1;
+	for (tries = 0; tries < 3000; tries++) {
+		if (sm_read_long(KSM "/pages_sharing") >= pages)
+			break;
+		usleep(10000);
+	}
+	if (sm_write(KSM "/run", "0"))
+		return -1;
+	errno = ETIMEDOUT;
+	return sm_read_long(KSM "/pages_sharing") >= pages ? 0 : -1;
+}
+
 int sm_choose_path(const char *path)
 {
 	return sm_set("/sys/kernel/mm/swapmig/path", path);

@@ -146,6 +146,13 @@ int sm_write(const char *path, const char *value);
 int sm_write_at(int dir, const char *path, const char *value);
 long sm_read_long(const char *path);
 
+/*
+ * Kernel samepage merging merges what is marked, until @pages more pages than frames
+ * share one; from then on nothing merges or breaks.
+ */
+const char *sm_lacks_ksm(void);
+int sm_merge(long pages);
+
 /* What the machine holds that tests may not leave more of; see leaks.c. */
 #define SM_MAX_NODES	64
 
