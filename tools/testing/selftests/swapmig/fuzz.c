@@ -107,6 +107,7 @@ static int start_namespace(struct _test_data_fuzz *self)
 FIXTURE_SETUP(fuzz)
 {
 	int who = variant->root ? 0 : SM_NOBODY;
+	siginfo_t info;
 
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
@@ -131,6 +132,7 @@ FIXTURE_SETUP(fuzz)
 	if (!self->zombie)
 		_exit(0);
 	ASSERT_LT(0, self->zombie);
+	ASSERT_EQ(0, waitid(P_PID, self->zombie, &info, WEXITED | WNOWAIT));
 }
 
 FIXTURE_TEARDOWN(fuzz)

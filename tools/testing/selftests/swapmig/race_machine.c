@@ -537,21 +537,20 @@ static bool warned(int log)
 }
 
 /*
- * The page that could not be moved in the end is one of a block device. It holds
+ * Some page could not be moved, and none is one of a block device: such a page holds
  * metadata of a file system, which keeps that where it is for as long as it likes.
+ * Where no page is named, there was not enough time.
  */
-static bool held_by_file_system(int log)
+static bool names_lost_page(int log)
 {
 	char text[8192];
-	bool held = false;
+	bool named = false, held = false;
 
 	while (next_record(log, text, sizeof(text))) {
-		if (strstr(text, ";page:"))
-			held = false;
-		if (strstr(text, ";aops:def_blk_aops"))
-			held = true;
+		named |= !!strstr(text, ";page:");
+		held |= !!strstr(text, ";aops:def_blk_aops");
 	}
-	return held;
+	return named && !held;
 }
 
 /* For the kernel no page is a reason to give up, be it held for ever. */
@@ -587,7 +586,7 @@ static const char *lacks_hotremove(void)
 	for (i = 0; i < MAX_BLOCKS; i++) {
 		if (!offline(i) && !block(i, "online_movable"))
 			blocks[nr_blocks++] = i;
-		else if (errno == EINTR && !held_by_file_system(m.log))
+		else if (errno == EINTR && names_lost_page(m.log))
 			page_lost = true;
 	}
 	speak_up(&m);

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../kselftest.h"
 #include "util.h"
 
 #define NR_SWAPS	2
@@ -877,14 +878,24 @@ void sm_cleanup(void)
 	record->has_stock = true;
 }
 
-#define KHUGEPAGED	\
-	"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs"
+#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged"
 
 int sm_keep_still(void)
 {
-	if (!access(KHUGEPAGED, F_OK) && sm_set(KHUGEPAGED, "4294967295"))
-		return -1;
-	return sm_set("/proc/sys/vm/page-cluster", "0");
+	static const char * const still[][2] = {
+		{ KHUGEPAGED "/scan_sleep_millisecs", "4294967295" },
+		/* Its first scan does not wait. */
+		{ KHUGEPAGED "/max_ptes_none", "0" },
+		{ "/proc/sys/vm/compaction_proactiveness", "0" },
+		{ "/proc/sys/vm/page-cluster", "0" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(still); i++)
+		if (!access(still[i][0], F_OK) &&
+		    sm_set(still[i][0], still[i][1]))
+			return -1;
+	return 0;
 }
 
 /* Processes */

@@ -176,7 +176,8 @@ void sm_cleanup(void);
 
 /*
  * Pages only go where a test sends them: khugepaged takes some to the node where most
- * of their neighbours are, and read-ahead brings back what nobody has touched.
+ * of their neighbours are, kcompactd from a full node's one end to the other, and
+ * read-ahead brings back what nobody has touched.
  */
 int sm_keep_still(void);
 
