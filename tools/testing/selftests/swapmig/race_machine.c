@@ -537,20 +537,22 @@ static bool warned(int log)
 }
 
 /*
- * Some page could not be moved, and none is one of a block device: such a page holds
- * metadata of a file system, which keeps that where it is for as long as it likes.
+ * A page could not be moved in the end, and is not one of a block device: that would
+ * hold metadata of a file system, which keeps it where it is for as long as it likes.
  * Where no page is named, there was not enough time.
  */
 static bool names_lost_page(int log)
 {
 	char text[8192];
-	bool named = false, held = false;
+	bool lost = false;
 
 	while (next_record(log, text, sizeof(text))) {
-		named |= !!strstr(text, ";page:");
-		held |= !!strstr(text, ";aops:def_blk_aops");
+		if (strstr(text, ";page:"))
+			lost = true;
+		if (strstr(text, ";aops:def_blk_aops"))
+			lost = false;
 	}
-	return named && !held;
+	return lost;
 }
 
 /* For the kernel no page is a reason to give up, be it held for ever. */

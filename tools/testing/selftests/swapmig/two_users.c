@@ -219,8 +219,7 @@ static void share_huge_page(SM_ARGS(users))
 		SM_NEED("there are no huge pages");
 	ASSERT_EQ(0, fill_here(self));
 	sm_fill(self->buf.addr + LEN, LEN, SEED);
-	if (sm_smaps(self->buf.addr, "AnonHugePages") <= 0)
-		SM_NEED("there is no huge page to be had");
+	ASSERT_LT(0, sm_smaps(self->buf.addr, "AnonHugePages"));
 	start(_metadata, self);
 	ASSERT_EQ(0, sm_peer_ask(&self->mallory, KEEP_FIRST_HALF));
 	ASSERT_EQ(0, sm_peer_ask(&self->bob, KEEP_SECOND_HALF));
