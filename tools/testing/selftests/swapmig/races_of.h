@@ -2,10 +2,10 @@
 /*
  * How programs run a race on both paths and on both kinds of swap device.
  * SWAPMIG_ROUNDS=N makes it last N times as long, SWAPMIG_SEED=N changes what is
- * random. RACES is the list that a program takes its races from.
+ * random.
  */
 #include "../kselftest_harness.h"
-#include "race.h"
+#include "race/race.h"
 
 FIXTURE(races)
 {
@@ -54,18 +54,16 @@ FIXTURE_TEARDOWN(races)
 static void run(SM_ARGS(races), const char *counter)
 {
 	long seed = race_env("SWAPMIG_SEED", 1);
-	const struct race * const *race = RACES;
+	const struct race *race = race_named(_metadata->name);
 	long long before, after;
 	const char *wrong;
 
-	while (*race && strcmp((*race)->name, _metadata->name))
-		race++;
-	ASSERT_TRUE(!!*race);
-	SM_NEED((*race)->lacks ? (*race)->lacks() : NULL);
-	before = race_carried(*race, counter);
-	wrong = race_run(*race, counter, seed, race_env("SWAPMIG_ROUNDS", 1),
+	ASSERT_TRUE(!!race);
+	SM_NEED(race->lacks ? race->lacks() : NULL);
+	before = race_carried(race, counter);
+	wrong = race_run(race, counter, seed, race_env("SWAPMIG_ROUNDS", 1),
 			 self->shared);
-	after = race_carried(*race, counter);
+	after = race_carried(race, counter);
 	TH_LOG("seed %ld: %ld of %ld rounds, %ld pages verified, %lld %s", seed,
 	       self->shared->hits, self->shared->tries, self->shared->pages,
 	       after - before, counter);

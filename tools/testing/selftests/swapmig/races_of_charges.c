@@ -3,7 +3,6 @@
  * Races of migration with what needs the memory controller of cgroup version 1. They
  * are apart from the others, which need version 2: a machine has it in one of them.
  */
-#define RACES races_of_machine
 #include "races_of.h"
 
 RACE_TEST(memcg_charges);

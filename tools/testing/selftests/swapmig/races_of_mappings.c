@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Races of migration with what the target does to its mappings and processes. */
-#define RACES races_of_memory
 #include "races_of.h"
 
 RACE_TEST(fork);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "../kselftest.h"
-#include "race.h"
+#include "race/race.h"
 
 #define NR_RUNS		3
 #define RUN_LIMIT	300	/* seconds, for one that hangs */
@@ -118,9 +118,9 @@ static int prepare_machine(void)
 {
 	static const char * const restore[][2] = {
 		{ SM_PATH, "swap" },
-		{ "/sys/kernel/mm/ksm/run", "1" },
-		{ "/sys/kernel/mm/ksm/pages_to_scan", "1000" },
-		{ "/sys/kernel/mm/ksm/sleep_millisecs", "1" },
+		{ SM_KSM "/run", "1" },
+		{ SM_KSM "/pages_to_scan", "1000" },
+		{ SM_KSM "/sleep_millisecs", "1" },
 		{ "/proc/sys/kernel/numa_balancing", "1" },
 		{ "/sys/kernel/debug/sched/numa_balancing/scan_delay_ms", "1" },
 		{ "/sys/kernel/debug/sched/numa_balancing/scan_period_min_ms",
@@ -148,10 +148,11 @@ static void collect(const struct race * const *list)
 
 static int choose(int nr_names, char **name)
 {
+	const struct race * const * const *list;
 	int i, n, nr = 0;
 
-	collect(races_of_memory);
-	collect(races_of_machine);
+	for (list = race_lists; *list; list++)
+		collect(*list);
 
 	for (i = 0; i < nr_races; i++) {
 		const char *why = NULL;

@@ -48,7 +48,7 @@ FIXTURE_SETUP(stays)
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
-	ASSERT_EQ(0, sm_choose_path(variant->path));
+	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->node = sm_node(0);
 	self->from = sm_bit(self->node);
 	self->to = sm_bit(sm_node(1));

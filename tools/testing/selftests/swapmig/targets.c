@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/swap.h>
 
@@ -387,12 +386,10 @@ static void evict_all(SM_ARGS(target), long *free)
 {
 	size_t len = 96 * MIB;
 	char *p = sm_map(len);
-	cpu_set_t cpus;
 
 	ASSERT_TRUE(!!p);
 	/* Each CPU keeps some free pages, which are not counted; one CPU at a time. */
-	ASSERT_EQ(0, sched_getaffinity(0, sizeof(cpus), &cpus));
-	ASSERT_EQ(0, sm_run_on_cpu(0));
+	ASSERT_EQ(0, sm_pin(0));
 	ASSERT_EQ(0, sm_bind(self->node));
 	sm_fill(p, len, SEED);
 	ASSERT_EQ(0, sm_unbind());
@@ -401,7 +398,7 @@ static void evict_all(SM_ARGS(target), long *free)
 	*free = sm_vmstat("nr_free_pages");
 	EXPECT_EQ(0, sm_bad(p, len, SEED));
 	munmap(p, len);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpus), &cpus));
+	ASSERT_EQ(0, sm_unpin());
 }
 
 /* The memory of a killed target is free, though the migration goes on. */

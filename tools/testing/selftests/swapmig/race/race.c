@@ -78,6 +78,11 @@ unsigned long race_random(struct race_run *run, unsigned long below)
 	return (run->random >> 33) % below;
 }
 
+void race_pause(struct race_run *run)
+{
+	usleep(race_random(run, 2000));
+}
+
 pid_t race_child(struct race_run *run)
 {
 	pid_t pid = sm_fork();

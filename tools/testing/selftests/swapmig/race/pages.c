@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Races of migration with what the target does to its own memory. See race.h.
+ * Races of migration with what the process does to, and has done with, its pages.
+ * See race.h.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -24,154 +22,12 @@
 #endif
 
 #define LEN	(64 * sm_page)
-#define KSM	"/sys/kernel/mm/ksm"
 #define SPLIT	"/sys/kernel/debug/split_huge_pages"
 
 static bool zero(const char *page)
 {
 	return !page[0] && !memcmp(page, page + 1, sm_page - 1);
 }
-
-static void pause_a_little(struct race_run *run)
-{
-	usleep(race_random(run, 2000));
-}
-
-/* Fork and exec */
-
-static int round_fork(struct race_run *run, long nr)
-{
-	struct race_region *r = &run->region[nr % 2];
-	size_t half = LEN / 2;
-	pid_t pid;
-	int bad;
-
-	sm_fill(run->scratch, LEN, nr);
-	pid = race_child(run);
-	RACE_CHECK(run, pid >= 0);
-	if (!pid) {
-		bad = !!sm_bad(run->scratch, LEN, nr);
-		sm_fill(run->scratch, LEN, nr + 1);
-		bad |= !!sm_bad(r->addr, r->len, r->seed) << 1;
-		bad |= !!sm_bad(run->scratch, LEN, nr + 1) << 2;
-		_exit(bad);
-	}
-	sm_fill(run->scratch + half, half, nr + 2);
-	RACE_CHECK(run, !sm_bad(run->scratch, half, nr));
-	RACE_CHECK(run, !race_child_end(run, pid));
-	RACE_CHECK(run, !sm_bad(run->scratch + half, half, nr + 2));
-	return 1;
-}
-
-static const struct race race_fork = {
-	.name = "fork", .round = round_fork, .rounds = 10,
-};
-
-/* What exec() makes of a child: it ends before main() begins. */
-#define EXEC_ENV	"SWAPMIG_RACE_EXEC"
-
-static void __attribute__((constructor)) be_executed(void)
-{
-	size_t len;
-	char *p;
-
-	if (!getenv(EXEC_ENV))
-		return;
-	sm_page = sysconf(_SC_PAGESIZE);
-	len = LEN;
-	p = sm_map(len);
-	if (!p)
-		_exit(1);
-	sm_fill(p, len, getpid());
-	_exit(sm_bad(p, len, getpid()) ? 2 : 0);
-}
-
-static int round_exec(struct race_run *run, long nr)
-{
-	pid_t pid = race_child(run);
-
-	RACE_CHECK(run, pid >= 0);
-	if (!pid) {
-		sm_fill(run->scratch, LEN, nr);
-		if (sm_bad(run->scratch, LEN, nr))
-			_exit(3);
-		setenv(EXEC_ENV, "1", 1);
-		execl("/proc/self/exe", "race", NULL);
-		_exit(4);
-	}
-	RACE_CHECK(run, !race_child_end(run, pid));
-	return 1;
-}
-
-static const struct race race_exec = {
-	.name = "exec", .round = round_exec, .rounds = 5,
-};
-
-/* Mappings */
-
-static int round_unmap(struct race_run *run, long nr)
-{
-	size_t len = nr % 4 ? LEN : SM_HUGE, part = LEN / 4;
-	char *p = nr % 4 ? sm_map(len) : sm_map_huge(len);
-
-	RACE_CHECK(run, p);
-	sm_fill(p, len, nr);
-	RACE_CHECK(run, !munmap(p + part, part));
-	RACE_CHECK(run, !sm_bad(p, part, nr));
-	pause_a_little(run);
-	RACE_CHECK(run, !sm_bad(p, part, nr));
-	RACE_CHECK(run, sm_page_is(p + len - sm_page, nr, sm_pages(len) - 1));
-	RACE_CHECK(run, !munmap(p, len));
-	return 1;
-}
-
-static const struct race race_unmap = {
-	.name = "unmap", .round = round_unmap, .rounds = 20,
-};
-
-/* Away; away again, with the mapping left behind but empty; and longer. */
-static int round_remap(struct race_run *run, long nr)
-{
-	char *p = sm_map(LEN), *q;
-	char *room = sm_map_fd(-1, 3 * LEN, PROT_NONE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
-
-	RACE_CHECK(run, p && room);
-	sm_fill(p, LEN, nr);
-	q = mremap(p, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, room);
-	RACE_CHECK(run, q == room);
-	RACE_CHECK(run, !sm_bad(q, LEN, nr));
-	q = mremap(q, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED |
-		   MREMAP_DONTUNMAP, room + 2 * LEN);
-	RACE_CHECK(run, q == room + 2 * LEN);
-	RACE_CHECK(run, zero(room));
-	RACE_CHECK(run, !sm_bad(q, LEN, nr));
-	q = mremap(q, LEN, 2 * LEN, MREMAP_MAYMOVE);
-	RACE_CHECK(run, q != MAP_FAILED);
-	RACE_CHECK(run, !sm_bad(q, LEN, nr) && zero(q + LEN));
-	RACE_CHECK(run, !munmap(q, 2 * LEN) && !munmap(room, 2 * LEN));
-	return 1;
-}
-
-static const struct race race_remap = {
-	.name = "remap", .round = round_remap, .rounds = 20,
-};
-
-static int round_protect(struct race_run *run, long nr)
-{
-	struct race_region *r = &run->region[nr % RACE_REGIONS];
-	size_t half = r->len / 2;
-
-	RACE_CHECK(run, !mprotect(r->addr, half, PROT_NONE));
-	RACE_CHECK(run, !mprotect(r->addr + half, half, PROT_READ));
-	RACE_CHECK(run, sm_page_is(r->addr + half, r->seed, sm_pages(half)));
-	RACE_CHECK(run, !mprotect(r->addr, r->len, PROT_READ | PROT_WRITE));
-	return 1;
-}
-
-static const struct race race_protect = {
-	.name = "protect", .round = round_protect, .rounds = 20,
-};
 
 /* Advice */
 
@@ -181,7 +37,7 @@ static int round_dontneed(struct race_run *run, long nr)
 	size_t i;
 
 	sm_fill(p, LEN, nr);
-	pause_a_little(run);
+	race_pause(run);
 	for (i = 0; i < LEN; i += 2 * sm_page)
 		RACE_CHECK(run, !madvise(p + i, sm_page, MADV_DONTNEED));
 	for (i = 0; i < sm_pages(LEN); i += 2) {
@@ -205,7 +61,7 @@ static int round_lazyfree(struct race_run *run, long nr)
 	RACE_CHECK(run, !madvise(p, LEN, MADV_FREE));
 	for (i = 0; i < sm_pages(LEN); i += 2)
 		sm_fill_page(p + i * sm_page, nr + 1, i);
-	pause_a_little(run);
+	race_pause(run);
 	for (i = 0; i < sm_pages(LEN); i++) {
 		char *page = p + i * sm_page;
 
@@ -307,9 +163,9 @@ static const struct race race_split = {
 
 static int begin_merge(struct race_run *run)
 {
-	RACE_CHECK(run, !sm_set(KSM "/pages_to_scan", "1000"));
-	RACE_CHECK(run, !sm_set(KSM "/sleep_millisecs", "0"));
-	RACE_CHECK(run, !sm_set(KSM "/run", "1"));
+	RACE_CHECK(run, !sm_set(SM_KSM "/pages_to_scan", "1000"));
+	RACE_CHECK(run, !sm_set(SM_KSM "/sleep_millisecs", "0"));
+	RACE_CHECK(run, !sm_set(SM_KSM "/run", "1"));
 	return madvise(run->scratch, LEN, MADV_MERGEABLE);
 }
 
@@ -322,8 +178,8 @@ static int round_merge(struct race_run *run, long nr)
 
 	for (i = 0; i < LEN; i += sm_page)
 		sm_fill_page(p + i, nr / 8, 1);
-	pause_a_little(run);
-	hit = sm_read_long(KSM "/pages_sharing") > 0;
+	race_pause(run);
+	hit = sm_read_long(SM_KSM "/pages_sharing") > 0;
 	for (i = 0; i < sm_pages(LEN); i += 4)
 		sm_fill_page(p + i * sm_page, nr, i);
 	for (i = 0; i < sm_pages(LEN); i++) {
@@ -451,7 +307,7 @@ static int round_vmsplice(struct race_run *run, long nr)
 	sm_fill(run->scratch, len, nr);
 	RACE_CHECK(run, !pipe(fd));
 	RACE_CHECK(run, vmsplice(fd[1], &iov, 1, 0) == (ssize_t)len);
-	pause_a_little(run);
+	race_pause(run);
 	RACE_CHECK(run, !sm_bad(run->scratch, len, nr));
 	close(fd[1]);
 	while ((n = read(fd[0], in + have, len - have)) > 0)
@@ -600,7 +456,7 @@ static int round_write_protect(struct race_run *run, long nr)
 
 	sm_fill(u->addr, LEN, nr);
 	RACE_CHECK(run, !ioctl(u->fd, UFFDIO_WRITEPROTECT, &protect));
-	pause_a_little(run);
+	race_pause(run);
 	RACE_CHECK(run, !sm_bad(u->addr, LEN, nr));
 	before = __atomic_load_n(&u->writes, __ATOMIC_SEQ_CST);
 	sm_fill(u->addr, LEN, nr + 1);
@@ -616,130 +472,8 @@ static const struct race race_write_protect = {
 	.rounds = 10,
 };
 
-/* Locks */
-
-static int round_mlock(struct race_run *run, long nr)
-{
-	struct race_region *r = &run->region[nr % RACE_REGIONS];
-	size_t half = r->len / 2;
-
-	RACE_CHECK(run, !mlock(r->addr, half));
-	RACE_CHECK(run, sm_page_is(r->addr, r->seed, 0));
-	RACE_CHECK(run, !munlock(r->addr, half / 2));
-	RACE_CHECK(run, !mlock2(r->addr + half, half, MLOCK_ONFAULT));
-	RACE_CHECK(run, sm_page_is(r->addr + half, r->seed, sm_pages(half)));
-	RACE_CHECK(run, !munlock(r->addr, r->len));
-	return 1;
-}
-
-static const struct race race_mlock = {
-	.name = "mlock", .any_path = true, .round = round_mlock, .rounds = 12,
-};
-
-static int round_shm_lock(struct race_run *run, long nr)
-{
-	int id = shmget(IPC_PRIVATE, LEN, IPC_CREAT | 0600);
-	char *p;
-
-	RACE_CHECK(run, id >= 0);
-	p = shmat(id, NULL, 0);
-	RACE_CHECK(run, !shmctl(id, IPC_RMID, NULL) && p != (void *)-1);
-	sm_fill(p, LEN, nr);
-	RACE_CHECK(run, !shmctl(id, SHM_LOCK, NULL));
-	RACE_CHECK(run, !sm_bad(p, LEN, nr));
-	pause_a_little(run);
-	RACE_CHECK(run, !shmctl(id, SHM_UNLOCK, NULL));
-	pause_a_little(run);
-	RACE_CHECK(run, !sm_bad(p, LEN, nr));
-	RACE_CHECK(run, !shmdt(p));
-	return 1;
-}
-
-static const struct race race_shm_lock = {
-	.name = "shm_lock", .round = round_shm_lock, .rounds = 20,
-};
-
-/* Files that get holes and become shorter */
-
-static int shorten(struct race_run *run, int fd, long nr)
-{
-	size_t i, pages = sm_pages(LEN);
-	char *p;
-
-	RACE_CHECK(run, fd >= 0 && !ftruncate(fd, LEN));
-	p = sm_map_fd(fd, LEN, PROT_READ | PROT_WRITE, MAP_SHARED);
-	RACE_CHECK(run, p);
-	sm_fill(p, LEN, nr);
-	pause_a_little(run);
-	RACE_CHECK(run, !fallocate(fd, FALLOC_FL_PUNCH_HOLE |
-				   FALLOC_FL_KEEP_SIZE, LEN / 8, LEN / 8));
-	for (i = pages / 8; i < pages / 4; i++)
-		RACE_CHECK(run, zero(p + i * sm_page));
-	RACE_CHECK(run, !ftruncate(fd, LEN / 2) && !ftruncate(fd, LEN));
-	for (i = pages / 2; i < pages; i++)
-		RACE_CHECK(run, zero(p + i * sm_page));
-	RACE_CHECK(run, !sm_bad(p, LEN / 8, nr));
-	for (i = pages / 4; i < pages / 2; i++)
-		RACE_CHECK(run, sm_page_is(p + i * sm_page, nr, i));
-	RACE_CHECK(run, !munmap(p, LEN));
-	return 1;
-}
-
-static int round_truncate(struct race_run *run, long nr)
-{
-	int dir, fd, ret;
-
-	if (nr % 2 && !sm_lacks_ext4()) {
-		fd = sm_ext4_file();
-	} else {
-		dir = sm_tmpfs();
-		fd = openat(dir, "race", O_CREAT | O_RDWR, 0600);
-		close(dir);
-	}
-	ret = shorten(run, fd, nr);
-	close(fd);
-	return ret;
-}
-
-static const struct race race_truncate = {
-	.name = "truncate", .round = round_truncate, .rounds = 20,
-};
-
-/* Others who move pages: the target itself, one by one and as a policy says */
-
-static int round_move_pages(struct race_run *run, long nr)
-{
-	struct race_region *r = &run->region[nr % RACE_REGIONS];
-	/* More, and a 64-bit kernel loses its way for a 32-bit program. */
-	int status[16], node[16], nr_nodes = 0, i;
-	unsigned long bind;
-	void *page[16];
-
-	while (sm_node(nr_nodes) >= 0)
-		nr_nodes++;
-	for (i = 0; i < 16; i++) {
-		page[i] = r->addr + i * sm_page;
-		node[i] = sm_node(race_random(run, nr_nodes));
-	}
-	RACE_CHECK(run, syscall(SYS_move_pages, 0, 16UL, page, node, status,
-				MPOL_MF_MOVE) >= 0);
-	bind = sm_bit(node[0]);
-	/* A huge page that somebody is moving at this moment is an error. */
-	RACE_CHECK(run, !syscall(SYS_mbind, r->addr, r->len, MPOL_BIND, &bind,
-				 8 * sizeof(bind), MPOL_MF_MOVE) ||
-		   errno == EIO);
-	RACE_CHECK(run, !sm_mbind(r->addr, r->len, MPOL_DEFAULT, 0));
-	return 1;
-}
-
-static const struct race race_move_pages = {
-	.name = "move_pages", .round = round_move_pages, .rounds = 12,
-};
-
-const struct race * const races_of_memory[] = {
-	&race_fork, &race_exec, &race_unmap, &race_remap, &race_protect,
+const struct race * const races_of_pages[] = {
 	&race_dontneed, &race_lazyfree, &race_pageout, &race_collapse,
-	&race_split, &race_merge, &race_direct_io, &race_stores, &race_vmsplice,
-	&race_userfault, &race_write_protect, &race_mlock, &race_shm_lock,
-	&race_truncate, &race_move_pages, NULL,
+	&race_split, &race_merge, &race_direct_io, &race_stores,
+	&race_vmsplice, &race_userfault, &race_write_protect, NULL,
 };

@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util.h"
+#include "files.h"
+#include "leaks.h"
+#include "pages.h"
 
 /*
  * Raw allocations that do come and go: page directories, buffers of pipes, pages

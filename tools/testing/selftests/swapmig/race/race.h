@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "util.h"
+#include "../util.h"
 
 #define RACE_MIGRATORS	3
 #define RACE_REGIONS	4
@@ -82,6 +82,7 @@ void race_check(struct race_run *run, bool good, const char *file, int line,
 	race_check(run, good, __FILE__, __LINE__, #good)
 
 unsigned long race_random(struct race_run *run, unsigned long below);
+void race_pause(struct race_run *run);	/* a little: up to 2 ms */
 long race_env(const char *name, long otherwise);
 
 /* A child of a round, which is migrated as well, and how it ended. */
@@ -100,8 +101,15 @@ extern bool race_migrators_fail;
 /* Nothing has been shown by memory that stayed where it was. */
 #define RACE_MIN_CARRIED	64
 
-/* Of the target's own doing, and of the machine around it; up to NULL. */
-extern const struct race * const races_of_memory[];
+/* All races, in lists up to NULL: one of each file. */
+extern const struct race * const * const race_lists[];
+extern const struct race * const races_of_mappings[];
+extern const struct race * const races_of_pages[];
 extern const struct race * const races_of_machine[];
+extern const struct race * const races_of_groups[];
+extern const struct race * const races_of_hotremove[];
+extern const struct race * const races_of_umount[];
+
+const struct race *race_named(const char *name);
 
 #endif /* SWAPMIG_RACE_H */

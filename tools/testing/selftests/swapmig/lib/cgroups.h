@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Control groups.
+ */
+#ifndef SWAPMIG_CGROUPS_H
+#define SWAPMIG_CGROUPS_H
+
+#include <sys/types.h>
+
+/*
+ * The root of a hierarchy that has @controller, of version 2 if that can be had,
+ * or else 1: @version says which.
+ */
+int sm_cgroup(const char *controller, int *version);
+int sm_cgroup_of(int version, const char *controller);	/* no other one */
+int sm_cgroup_attach(int root, const char *group, pid_t pid);
+
+#endif /* SWAPMIG_CGROUPS_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the machine holds that tests may not leave more of.
+ */
+#ifndef SWAPMIG_LEAKS_H
+#define SWAPMIG_LEAKS_H
+
+#include <stdbool.h>
+
+#define SM_MAX_NODES	64
+
+struct sm_held {
+	long unknown[SM_MAX_NODES];	/* pages without a known use, by node */
+	long all;			/* of them */
+	long isolated;			/* pages */
+	long groups;			/* dying ones, too */
+	long tree;			/* nodes of radix trees */
+};
+
+void sm_take_stock(struct sm_held *held);
+/* Says on stderr what there is more of, which is what @held has from then on. */
+bool sm_leaked(struct sm_held *held);
+
+#endif /* SWAPMIG_LEAKS_H */

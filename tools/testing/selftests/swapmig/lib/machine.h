@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the machine has, and what a test does to it as a whole.
+ */
+#ifndef SWAPMIG_MACHINE_H
+#define SWAPMIG_MACHINE_H
+
+#include <sys/types.h>
+
+/* The path that calls try first. */
+#define SM_PATH		"/sys/kernel/mm/swapmig/path"
+#define SM_KSM		"/sys/kernel/mm/ksm"
+
+/* How many times slower than usual this machine is: SWAPMIG_SLOW. */
+int sm_slow(void);
+
+/* NULL, or a text that says what the machine lacks. */
+const char *sm_lacks_root(void);
+const char *sm_lacks_swapmig(void);	/* the counters, so the feature */
+const char *sm_lacks_basics(int nr);	/* both, and @nr nodes with memory */
+const char *sm_lacks_ksm(void);
+
+int sm_prefer(const char *path);	/* "swap" or "direct", until sm_cleanup() */
+
+/*
+ * Kernel samepage merging merges what is marked, until @pages more pages than frames
+ * share one; from then on nothing merges or breaks.
+ */
+int sm_merge(long pages);
+
+/*
+ * CPUs keep free pages for themselves, many megabytes of them where huge pages
+ * raise the watermarks. Let them keep few, so that free memory can be compared.
+ */
+int sm_few_pages_on_cpus(void);
+
+/*
+ * Pages only go where a test sends them: khugepaged takes some to the node where most
+ * of their neighbours are, kcompactd from a full node's one end to the other, and
+ * read-ahead brings back what nobody has touched.
+ */
+int sm_keep_still(void);
+
+/*
+ * Leave no free memory on @node: the pool of huge pages has it until sm_cleanup(),
+ * and a child the rest, locked, until it is killed. Returns the child's pid.
+ */
+pid_t sm_fill_node(int node);
+
+/*
+ * Undo what this test, or one that died before it, did to the machine. The first
+ * call of a test also looks for what the test before it has left behind.
+ */
+void sm_cleanup(void);
+
+#endif /* SWAPMIG_MACHINE_H */

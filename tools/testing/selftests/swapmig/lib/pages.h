@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory of a test: what is in it, and where it is.
+ */
+#ifndef SWAPMIG_PAGES_H
+#define SWAPMIG_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MIB			(1024UL * 1024)
+#define SM_HUGE			(2 * MIB)
+
+extern size_t sm_page;			/* base page size */
+
+static inline long sm_pages(size_t len)
+{
+	return len / sm_page;
+}
+
+/* Where pages are, in base pages. */
+long sm_on_node(pid_t pid, const void *addr, size_t len, int node);
+long sm_present(pid_t pid, const void *addr, size_t len);
+long sm_in_memory(void *addr, size_t len);	/* page or swap cache too */
+long sm_swapped(pid_t pid, const void *addr, size_t len);
+long sm_mapped_on_node(pid_t pid, int node);	/* the whole process */
+long sm_smaps(const void *addr, const char *key);	/* kB of one mapping */
+
+/*
+ * Can this kernel move a huge page at all, and in one piece?  move_pages(2), which
+ * is asked, moves the one at @addr from @node to the node @there and back.
+ */
+bool sm_moves_huge(void *addr, int node, int there);
+
+/* Memory with a content that can be verified; NULL when there is none. */
+void *sm_map_fd(int fd, size_t len, int prot, int flags);
+void *sm_map(size_t len);		/* anonymous, of base pages */
+void *sm_map_huge(size_t len);		/* aligned, and advised to be huge */
+void sm_touch(const void *addr, size_t len);	/* read each page */
+void sm_fill_page(void *addr, uint64_t seed, size_t index);
+void sm_fill(void *addr, size_t len, uint64_t seed);
+long sm_bad(const void *addr, size_t len, uint64_t seed);	/* wrong pages */
+bool sm_page_is(const void *addr, uint64_t seed, size_t index);
+int sm_fill_file(int fd, size_t len, uint64_t seed);
+
+/* Shared with children: what must survive the test that wrote it. */
+void *sm_share(size_t len);
+
+/* Have memory swapped out in the ordinary way. The caller is not pinned. */
+int sm_page_out(void *addr, size_t len);
+
+#endif /* SWAPMIG_PAGES_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Swap devices of a test.
+ */
+#ifndef SWAPMIG_SWAP_H
+#define SWAPMIG_SWAP_H
+
+#include <stddef.h>
+
+enum sm_dev { SM_ZRAM, SM_DISK };
+
+const char *sm_lacks_swap(enum sm_dev dev);
+const char *sm_lacks_no_swap(void);	/* swap of the machine is on */
+int sm_swap_on(enum sm_dev dev, size_t bytes);
+int sm_swap_off(void);
+int sm_swap_off_and_on(void);
+
+#endif /* SWAPMIG_SWAP_H */
