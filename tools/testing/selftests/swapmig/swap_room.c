@@ -4,6 +4,8 @@
  * other path then. What neither can carry stays, whole, and the caller is told
  * how much that is.
  */
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -12,6 +14,7 @@
 #define LEN	(16 * MIB)
 #define FILE_LEN	(4 * MIB)
 #define SEED	19
+#define GROUP	"swapmig-protected"
 
 FIXTURE(room)
 {
@@ -21,6 +24,7 @@ FIXTURE(room)
 	struct sm_peer peer;
 	pid_t filler;
 	int node;
+	int root;
 	int fd;
 };
 
@@ -51,6 +55,7 @@ FIXTURE_SETUP(room)
 	self->buf.len = LEN;
 	self->buf.seed = SEED;
 	self->buf.node = self->node;
+	self->root = -1;
 	self->fd = -1;
 }
 
@@ -60,6 +65,11 @@ FIXTURE_TEARDOWN(room)
 	sm_kill(self->filler);
 	if (self->fd >= 0)
 		close(self->fd);
+	if (self->root >= 0) {
+		unlinkat(self->root, GROUP, AT_REMOVEDIR);
+		sm_write_at(self->root, "cgroup.subtree_control", "-memory");
+		close(self->root);
+	}
 	sm_cleanup();
 }
 
@@ -162,6 +172,8 @@ SM_TEST_F(room, none_and_a_file)
 	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
 	EXPECT_EQ(0, sm_on_node(0, p, FILE_LEN, self->node));
 	EXPECT_EQ(variant->evicts ? 0 : sm_pages(FILE_LEN),
+		  sm_in_memory(p, FILE_LEN));
+	EXPECT_EQ(variant->evicts ? 0 : sm_pages(FILE_LEN),
 		  sm_on_node(0, p, FILE_LEN, sm_node(1)));
 	EXPECT_EQ(sm_pages(LEN), sm_on_node(0, self->buf.addr, LEN,
 					    sm_node(1)));
@@ -177,6 +189,9 @@ static void little(SM_ARGS(room), bool evicts)
 	/* The room was used, but for what CPUs keep for themselves. */
 	EXPECT_LE(evicts ? sm_pages(LEN / 8) : 0, o.swapped);
 	EXPECT_GE(evicts ? sm_pages(LEN / 4) : 0, o.swapped);
+	/* Its content has been looked at since. */
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr, LEN,
+					    sm_node(1)));
 }
 
 SM_TEST_F(room, too_little)
@@ -249,6 +264,44 @@ SM_TEST_F(room, target_full)
 	o = migrate(_metadata, self);
 	EXPECT_EQ(0, o.left);
 	EXPECT_LT(0, o.swapped);
+}
+
+/*
+ * kswapd takes nothing from the peer. It would make room for some pages with those
+ * that have just been moved, until the node had taken all.
+ */
+static void protect_peer(SM_ARGS(room))
+{
+	int version;
+
+	self->root = sm_cgroup("memory", &version);
+	if (self->root < 0)
+		SM_NEED("the memory controller is not to be had");
+	if (version != 2)
+		SM_NEED("memory.min needs cgroup v2");
+	unlinkat(self->root, GROUP, AT_REMOVEDIR);
+	ASSERT_EQ(0, mkdirat(self->root, GROUP, 0755));
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
+	ASSERT_EQ(0, sm_cgroup_attach(self->root, GROUP, self->peer.pid));
+}
+
+/* What is swapped in for a full node is near it. */
+SM_TEST_F(room, target_full_at_refault)
+{
+	long long misses;
+
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	self->buf.addr = sm_map(LEN);
+	start(_metadata, self);
+	protect_peer(_metadata, self);
+	fill_target(_metadata, self);
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+
+	misses = sm_vmstat("swapmig_refault_miss");
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	/* How misses are counted is tested where a cpuset forbids the node. */
+	EXPECT_LT(misses, sm_vmstat("swapmig_refault_miss"));
 }
 
 /* Room for one device's share on each. */
