@@ -586,8 +586,8 @@ FIXTURE_TEARDOWN(disk)
 }
 
 /*
- * Who touches a page that cannot be read is killed, and nobody else: those who
- * share it need it only later. By then the disk is well, and the next call does
+ * A process that touches a page that cannot be read is killed, and no other one is:
+ * those that share the page need it only later. By then the disk is well, and the next call does
  * away with what a frame has instead of the page.
  */
 SM_TEST_F(disk, cannot_read)

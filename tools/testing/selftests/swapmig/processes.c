@@ -17,7 +17,7 @@
 #define WORK_LEN	(3 * MIB / 2)	/* of which no page is ever at rest */
 #define NR_CALLS	5
 
-FIXTURE(target)
+FIXTURE(process)
 {
 	unsigned long from;
 	unsigned long to;
@@ -28,22 +28,22 @@ FIXTURE(target)
 	int *stop;		/* shared with children */
 };
 
-FIXTURE_VARIANT(target)
+FIXTURE_VARIANT(process)
 {
 	enum sm_dev dev;
 };
 
-FIXTURE_VARIANT_ADD(target, zram)
+FIXTURE_VARIANT_ADD(process, zram)
 {
 	.dev = SM_ZRAM,
 };
 
-FIXTURE_VARIANT_ADD(target, disk)
+FIXTURE_VARIANT_ADD(process, disk)
 {
 	.dev = SM_DISK,
 };
 
-FIXTURE_SETUP(target)
+FIXTURE_SETUP(process)
 {
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(variant->dev));
@@ -60,7 +60,7 @@ FIXTURE_SETUP(target)
 	ASSERT_TRUE(self->buf.addr && self->stop);
 }
 
-FIXTURE_TEARDOWN(target)
+FIXTURE_TEARDOWN(process)
 {
 	sm_kill(self->child[0]);
 	sm_kill(self->child[1]);
@@ -68,7 +68,7 @@ FIXTURE_TEARDOWN(target)
 	sm_cleanup();
 }
 
-static void start(SM_ARGS(target), long (*serve)(int what, void *arg))
+static void start(SM_ARGS(process), long (*serve)(int what, void *arg))
 {
 	ASSERT_EQ(0, sm_peer_start(&self->peer, serve, &self->buf));
 	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
@@ -86,7 +86,7 @@ static void set_stop(int *stop)
 	__atomic_store_n(stop, 1, __ATOMIC_RELEASE);
 }
 
-SM_TEST_F(target, another_process)
+SM_TEST_F(process, another_process)
 {
 	pid_t pid;
 
@@ -99,7 +99,7 @@ SM_TEST_F(target, another_process)
 	EXPECT_EQ(sm_pages(LEN), sm_present(pid, self->buf.addr, LEN));
 }
 
-SM_TEST_F(target, stopped)
+SM_TEST_F(process, stopped)
 {
 	pid_t pid;
 	int status;
@@ -115,7 +115,7 @@ SM_TEST_F(target, stopped)
 }
 
 /* The child has left for swap with its parent; then they part. */
-SM_TEST_F(target, forked_while_in_swap)
+SM_TEST_F(process, forked_while_in_swap)
 {
 	ASSERT_EQ(0, sm_bind(self->node));
 	sm_fill(self->buf.addr, LEN, SEED);
@@ -180,7 +180,7 @@ static long run_threads(struct sm_buffer *buf, int *stop)
 	return bad;
 }
 
-SM_TEST_F(target, threads_that_write)
+SM_TEST_F(process, threads_that_write)
 {
 	long long evicted = sm_vmstat("swapmig_evicted");
 	int status, i;
@@ -202,7 +202,7 @@ SM_TEST_F(target, threads_that_write)
 }
 
 /* Nothing but faults: the pages are read as fast as they leave. */
-SM_TEST_F(target, reads_during_the_call)
+SM_TEST_F(process, reads_during_the_call)
 {
 	int status, i;
 
@@ -228,7 +228,7 @@ SM_TEST_F(target, reads_during_the_call)
 	EXPECT_EQ(0, sm_bad(self->buf.addr, LEN, SEED));
 }
 
-/* A target that maps, forks and unmaps all the time. */
+/* A process that maps, forks and unmaps all the time. */
 static int churn(const int *stop)
 {
 	char *p;
@@ -252,7 +252,7 @@ static int churn(const int *stop)
 	return 0;
 }
 
-SM_TEST_F(target, changes_during_the_call)
+SM_TEST_F(process, changes_during_the_call)
 {
 	int status, i;
 
@@ -271,7 +271,7 @@ SM_TEST_F(target, changes_during_the_call)
 }
 
 /* Two callers who want the opposite. */
-SM_TEST_F(target, of_two_callers)
+SM_TEST_F(process, of_two_callers)
 {
 	int status, i;
 
@@ -296,7 +296,7 @@ SM_TEST_F(target, of_two_callers)
 }
 
 /* swapoff() brings back what the call sends away. */
-SM_TEST_F(target, while_swap_goes_off)
+SM_TEST_F(process, while_swap_goes_off)
 {
 	long ret;
 
@@ -335,7 +335,7 @@ static void kill_in_the_middle(pid_t victim, pid_t caller)
 	kill(victim, SIGKILL);
 }
 
-SM_TEST_F(target, killed_in_the_middle)
+SM_TEST_F(process, killed_in_the_middle)
 {
 	pid_t victim;
 	int status;
@@ -345,7 +345,7 @@ SM_TEST_F(target, killed_in_the_middle)
 		victim = self->peer.pid;
 		self->child[0] = sm_fork();
 		if (!self->child[0]) {
-			/* A killed target is no error, or not there. */
+			/* A killed process is no error, or not there. */
 			_exit(sm_migrate(victim, self->from, self->to) < 0 &&
 			      errno != ESRCH && errno != EINVAL);
 		}
@@ -358,7 +358,7 @@ SM_TEST_F(target, killed_in_the_middle)
 	}
 }
 
-SM_TEST_F(target, whose_caller_is_killed)
+SM_TEST_F(process, whose_caller_is_killed)
 {
 	for (int i = 0; i < 5; i++) {
 		start(_metadata, self, sm_serve_buffer);
@@ -382,7 +382,7 @@ SM_TEST_F(target, whose_caller_is_killed)
  * All of a process goes to swap. @free: the pages that are free on all nodes by then,
  * as zram takes its own from any.
  */
-static void evict_all(SM_ARGS(target), long *free)
+static void evict_all(SM_ARGS(process), long *free)
 {
 	size_t len = 96 * MIB;
 	char *p = sm_map(len);
@@ -401,8 +401,8 @@ static void evict_all(SM_ARGS(target), long *free)
 	ASSERT_EQ(0, sm_unpin());
 }
 
-/* The memory of a killed target is free, though the migration goes on. */
-SM_TEST_F(target, frees_its_memory_when_killed)
+/* The memory of a killed process is free, though the migration goes on. */
+SM_TEST_F(process, frees_its_memory_when_killed)
 {
 	long before, after;
 

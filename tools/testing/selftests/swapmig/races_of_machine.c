@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Races of migration with what happens to the target and the machine. */
+/* Races of migration with what happens to the process and the machine. */
 #include "races_of.h"
 
 RACE_TEST(migrators);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Races of migration with what the target does to its mappings and processes. */
+/* Races of migration with what the process does to its mappings and processes. */
 #include "races_of.h"
 
 RACE_TEST(fork);

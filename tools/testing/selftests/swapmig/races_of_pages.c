@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Races of migration with what the target does to, and has done with, its pages. */
+/* Races of migration with what the process does to, and has done with, its pages. */
 #include "races_of.h"
 
 RACE_TEST(dontneed);

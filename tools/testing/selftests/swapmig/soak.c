@@ -4,7 +4,7 @@
  *
  * usage: soak SECONDS SEED [RACE...]
  *
- * Several runs are under way all the time, each with a target and migrators of its
+ * Several runs are under way all the time, each with a process and migrators of its
  * own, while the preferred path changes by chance. Where the kernel can have
  * allocations fail, some of the migrators' do. Ends with what has been done; status 1
  * if any run went wrong or something has been left behind.

@@ -91,7 +91,7 @@ static int begin_memcg(struct race_run *run)
 static int begin_memcg_limits(struct race_run *run)
 {
 	RACE_CHECK(run, !begin_memcg(run));
-	RACE_CHECK(run, !attach(run, 0, run->target));
+	RACE_CHECK(run, !attach(run, 0, run->process));
 	return 0;
 }
 
@@ -121,7 +121,7 @@ static const struct race race_memcg_limits = {
 
 static int round_moves(struct race_run *run, long nr)
 {
-	RACE_CHECK(run, !attach(run, nr % 2, run->target));
+	RACE_CHECK(run, !attach(run, nr % 2, run->process));
 	usleep(race_random(run, 5000));
 	return 1;
 }
@@ -164,7 +164,7 @@ static int begin_memcg_charges(struct race_run *run)
 }
 
 /*
- * Charges for the system's own files, which the target maps, have moved along, and would
+ * Charges for the system's own files, which the process maps, have moved along, and would
  * keep the groups from dying. We map the same files, and take them back to the root.
  */
 static void end_memcg_charges(struct race_run *run)
@@ -195,7 +195,7 @@ static const char *lacks_cpuset(void)
 static int begin_cpuset(struct race_run *run)
 {
 	RACE_CHECK(run, !make_groups(run, sm_cgroup_of(2, "cpuset")));
-	RACE_CHECK(run, !attach(run, 0, run->target));
+	RACE_CHECK(run, !attach(run, 0, run->process));
 	return 0;
 }
 
@@ -210,7 +210,7 @@ static int round_cpuset(struct race_run *run, long nr)
 		if ((some ? some : all) & sm_bit(node))
 			sprintf(list + strlen(list), "%d,", node);
 	RACE_CHECK(run, !set(run, race_random(run, 2), "cpuset.mems", list));
-	RACE_CHECK(run, !attach(run, race_random(run, 2), run->target));
+	RACE_CHECK(run, !attach(run, race_random(run, 2), run->process));
 	return 1;
 }
 

@@ -103,7 +103,7 @@ static bool names_lost_page(int log)
 	return lost;
 }
 
-/* For the kernel no page is a reason to give up, be it held for ever. */
+/* The kernel never gives up for a page, even one that is held for ever. */
 static int offline(int nr)
 {
 	pid_t pid = sm_fork();

@@ -17,7 +17,7 @@
 #define MADV_COLLAPSE	25
 #endif
 
-/* Several migrators, and others who look at the target's memory or use it */
+/* Several migrators, and others who look at the process's memory or use it */
 
 static int round_migrators(struct race_run *run, long nr)
 {
@@ -30,11 +30,11 @@ static int round_migrators(struct race_run *run, long nr)
 		.iov_len = sm_page,
 	};
 
-	RACE_CHECK(run, process_vm_readv(run->target, &here, 1, &there, 1, 0) ==
+	RACE_CHECK(run, process_vm_readv(run->process, &here, 1, &there, 1, 0) ==
 		   (ssize_t)sm_page);
-	RACE_CHECK(run, sm_present(run->target, r->addr, r->len) >= 0);
-	RACE_CHECK(run, sm_swapped(run->target, r->addr, r->len) >= 0);
-	RACE_CHECK(run, sm_mapped_on_node(run->target, sm_node(0)) >= 0);
+	RACE_CHECK(run, sm_present(run->process, r->addr, r->len) >= 0);
+	RACE_CHECK(run, sm_swapped(run->process, r->addr, r->len) >= 0);
+	RACE_CHECK(run, sm_mapped_on_node(run->process, sm_node(0)) >= 0);
 	return 1;
 }
 
@@ -68,7 +68,7 @@ static int begin_process_madvise(struct race_run *run)
 {
 	static int fd;
 
-	fd = syscall(SYS_pidfd_open, run->target, 0);
+	fd = syscall(SYS_pidfd_open, run->process, 0);
 	run->data = &fd;
 	return fd < 0 ? -1 : 0;
 }
@@ -141,7 +141,7 @@ static int begin_balancing(struct race_run *run)
 	return 0;
 }
 
-/* The target goes from CPU to CPU, so that its memory should follow. */
+/* The process goes from CPU to CPU, so that its memory should follow. */
 static int round_balancing(struct race_run *run, long nr)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
@@ -151,9 +151,9 @@ static int round_balancing(struct race_run *run, long nr)
 
 	CPU_ZERO(&set);
 	CPU_SET(nr / 8 % cpus, &set);
-	if (sched_setaffinity(run->target, sizeof(set), &set))
+	if (sched_setaffinity(run->process, sizeof(set), &set))
 		RACE_CHECK(run, errno == EINVAL);
-	/* The first scan is due when the target has run for a second. */
+	/* The first scan is due when the process has run for a second. */
 	for (tries = 0; tries < 20 && *faults == before; tries++) {
 		usleep(5000);
 		*faults = sm_vmstat("numa_hint_faults");

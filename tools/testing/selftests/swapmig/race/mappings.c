@@ -247,7 +247,7 @@ static const struct race race_truncate = {
 	.name = "truncate", .round = round_truncate, .rounds = 20,
 };
 
-/* Others who move pages: the target itself, one by one and as a policy says */
+/* Others who move pages: the process itself, one by one and as a policy says */
 
 static int round_move_pages(struct race_run *run, long nr)
 {

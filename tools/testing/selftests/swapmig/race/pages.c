@@ -237,7 +237,7 @@ static const struct race race_direct_io = {
 /*
  * Threads that write to different words of the same pages, one as programs do and the
  * other through the page tables, which takes a fault wherever a page has been unmapped.
- * Who copies the page for it must not leave behind what the first still writes.
+ * The copy that this fault makes must not miss what the first thread still writes.
  */
 #define STORES	16	/* pages; what is unmapped together with them gives time */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Races: the target, the migrators, and how a run goes. See race.h.
+ * Races: the process, the migrators, and how a run goes. See race.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -100,7 +100,7 @@ int race_child_end(struct race_run *run, pid_t pid)
 	return status;
 }
 
-/* The target */
+/* The process */
 
 static void map_regions(struct race_run *run)
 {
@@ -158,7 +158,7 @@ static void do_round(struct race_run *run)
 	RACE_CHECK(run, run->shared->hits >= nr / MAX_TRIES);
 }
 
-static int target(struct race_run *run)
+static int process(struct race_run *run)
 {
 	const struct race *race = run->race;
 	long i;
@@ -210,7 +210,7 @@ static int call(struct race_run *run, int me)
 		to &= -to;
 		from = run->nodes & ~to;
 	}
-	if (sm_migrate(other ? also : run->target, from, to) >= 0) {
+	if (sm_migrate(other ? also : run->process, from, to) >= 0) {
 		if (!other)
 			count(&run->shared->calls[me], 1);
 		return 0;
@@ -286,10 +286,10 @@ static void start(struct race_run *run)
 {
 	int i, nr = run->race->migrators ? run->race->migrators : 1;
 
-	run->target = sm_fork();
-	RACE_CHECK(run, run->target >= 0);
-	if (!run->target)
-		_exit(target(run) ? 1 : 0);
+	run->process = sm_fork();
+	RACE_CHECK(run, run->process >= 0);
+	if (!run->process)
+		_exit(process(run) ? 1 : 0);
 	for (i = 0; i < nr; i++) {
 		run->random += i + 1;
 		run->migrator[i] = sm_fork();
@@ -298,7 +298,7 @@ static void start(struct race_run *run)
 			_exit(migrator(run, i));
 	}
 	while (!has(&run->shared->ready)) {
-		RACE_CHECK(run, !ended(run->target));
+		RACE_CHECK(run, !ended(run->process));
 		usleep(1000);
 	}
 }
@@ -321,12 +321,12 @@ static int go(struct race_run *run)
 		for (i = 0; i < RACE_MIGRATORS; i++)
 			RACE_CHECK(run, run->migrator[i] <= 0 ||
 				   !ended(run->migrator[i]));
-		RACE_CHECK(run, !ended(run->target));
+		RACE_CHECK(run, !ended(run->process));
 	}
 	return 0;
 }
 
-/* A signal says more than what others say of the dead. */
+/* A signal says more than what other processes notice of it. */
 static int end(struct race_run *run, pid_t *pid, const char *who)
 {
 	int status = *pid > 0 ? sm_reap(*pid) : 0;
@@ -360,7 +360,7 @@ const char *race_run(const struct race *race, const char *counter, uint64_t seed
 	for (i = 0; i < RACE_MIGRATORS; i++)
 		ret |= end(&run, &run.migrator[i], "migrator");
 	set(&shared->exit);
-	ret |= end(&run, &run.target, "target");
+	ret |= end(&run, &run.process, "process");
 	if (race->outside && race->end)
 		race->end(&run);
 	if (!ret && !shared->failed[0])

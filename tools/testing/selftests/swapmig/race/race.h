@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Races: a target whose memory is migrated to and fro without a pause, while
+ * Races: a process whose memory is migrated to and fro without a pause, while
  * something else happens to it, and which looks at its contents all along.
  */
 #ifndef SWAPMIG_RACE_H
@@ -26,14 +26,14 @@ struct race_region {
 /* What the processes of a run tell each other. */
 struct race_shared {
 	int ready;
-	int stop;		/* the migrators, then the target */
+	int stop;		/* the migrators, then the process */
 	int exit;
 	struct race_region region[RACE_REGIONS];	/* as they began */
 	pid_t also;		/* another process that is migrated, too */
 	long calls[RACE_MIGRATORS];
 	long tries;		/* rounds, and those of them that did something */
 	long hits;
-	long passes;		/* over all of the target's memory */
+	long passes;		/* over all of the process's memory */
 	long pages;		/* whose contents were right */
 	char failed[256];	/* the first failure, if any */
 };
@@ -41,15 +41,15 @@ struct race_shared {
 struct race_run {
 	const struct race *race;
 	struct race_shared *shared;
-	struct race_region region[RACE_REGIONS];	/* the target's memory */
-	pid_t target;
+	struct race_region region[RACE_REGIONS];	/* the process's memory */
+	pid_t process;
 	pid_t migrator[RACE_MIGRATORS];
 	unsigned long nodes;	/* that have memory */
 	long scale;		/* times as many rounds as usual */
 	const char *counter;	/* of what the path does; NULL: of any path */
 	long long carried;	/* what it was before the run */
 	uint64_t random;
-	char *scratch;		/* for rounds of the target: RACE_SCRATCH bytes */
+	char *scratch;		/* for rounds of the process: RACE_SCRATCH bytes */
 	void *data;		/* of the race */
 	jmp_buf failed;
 };
@@ -61,7 +61,7 @@ struct race_run {
 struct race {
 	const char *name;
 	const char *(*lacks)(void);
-	bool outside;		/* rounds are not done by the target */
+	bool outside;		/* rounds are not done by the process */
 	bool any_path;		/* the path is not what the test chose */
 	const char *not_with;	/* one that makes it fail if run at once */
 	int migrators;		/* 1 unless said otherwise */
