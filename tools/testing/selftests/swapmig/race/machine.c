@@ -128,14 +128,19 @@ static const char *lacks_balancing(void)
 	return why ? why : sm_lacks_path(SCAN "scan_period_min_ms");
 }
 
+/* A process takes over the delay of its first scan when it is forked. */
+static int prepare_balancing(void)
+{
+	return sm_set(SCAN "scan_delay_ms", "1") ||
+	       sm_set(SCAN "scan_period_min_ms", "10") ||
+	       sm_set(SCAN "scan_period_max_ms", "10") ||
+	       sm_set(BALANCING, "1") ? -1 : 0;
+}
+
 static int begin_balancing(struct race_run *run)
 {
 	static long long faults;
 
-	RACE_CHECK(run, !sm_set(SCAN "scan_delay_ms", "1"));
-	RACE_CHECK(run, !sm_set(SCAN "scan_period_min_ms", "10"));
-	RACE_CHECK(run, !sm_set(SCAN "scan_period_max_ms", "10"));
-	RACE_CHECK(run, !sm_set(BALANCING, "1"));
 	faults = sm_vmstat("numa_hint_faults");
 	run->data = &faults;
 	return 0;
@@ -153,7 +158,6 @@ static int round_balancing(struct race_run *run, long nr)
 	CPU_SET(nr / 8 % cpus, &set);
 	if (sched_setaffinity(run->process, sizeof(set), &set))
 		RACE_CHECK(run, errno == EINVAL);
-	/* The first scan is due when the process has run for a second. */
 	for (tries = 0; tries < 20 && *faults == before; tries++) {
 		usleep(5000);
 		*faults = sm_vmstat("numa_hint_faults");
@@ -163,7 +167,8 @@ static int round_balancing(struct race_run *run, long nr)
 
 static const struct race race_numa_balancing = {
 	.name = "numa_balancing", .lacks = lacks_balancing, .outside = true,
-	.begin = begin_balancing, .round = round_balancing, .rounds = 8,
+	.prepare = prepare_balancing, .begin = begin_balancing,
+	.round = round_balancing, .rounds = 8,
 };
 
 #define COMPACT		"/proc/sys/vm/compact_memory"

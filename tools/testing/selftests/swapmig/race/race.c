@@ -310,6 +310,7 @@ static int go(struct race_run *run)
 
 	if (setjmp(run->failed))
 		return -1;
+	RACE_CHECK(run, !race->prepare || !race->prepare());
 	start(run);
 	if (race->outside && race->begin)
 		RACE_CHECK(run, !race->begin(run));

@@ -67,6 +67,7 @@ struct race {
 	int migrators;		/* 1 unless said otherwise */
 	int pause;		/* rounds without them after each of their calls */
 	int rounds;		/* that have to hit */
+	int (*prepare)(void);	/* settings that a new process takes over */
 	int (*begin)(struct race_run *run);
 	int (*round)(struct race_run *run, long nr);
 	void (*end)(struct race_run *run);
