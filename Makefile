@@ -31,12 +31,14 @@ help:
 #:   C=GLOB RUNS=N        bench: only the cases with such a name; so many times each
 #:   CHECK=apply|build    series: apply it with git am and compare with make
 #:                        tree, or compile every step
-#:   CMD="COMMAND"        boot: run this instead, exit with its status
+#:   CMD="COMMAND"        boot: run this instead; make fails where it fails, and
+#:                        scripts/boot.sh exits with its very status
 #:   ADD="FILE DIR ..."   boot: put them, and the libraries they need, in /add
 #:   KERNEL=base          boot: the unmodified kernel
 #:   PROGRAMS=i386        boot: 32-bit programs on the 64-bit kernel
 #:   APPEND="..."         boot: more of a kernel command line
-#:   MEM=MIB CPUS=N NODES=N   boot: the machine's size
+#:   SWAP=zram|disk|none  boot: where swap is
+#:   MEM=2G CPUS=N NODES=N    boot: the machine's size; a bare number is MiB
 #:   FAKE=1               boot: emulate the nodes, by numa=fake=
 #:   ICOUNT=1             boot: guest time counts instructions
 #:   ACCEL=kvm            boot: virtualise, do not emulate
@@ -49,8 +51,16 @@ override CMD := $(value CMD)
 export CMD
 endif
 
-run test soak bench boot series deb lint:
+run test soak bench series deb lint:
 	@scripts/$@.sh
+
+# A command that fails in the guest is no error of make's: make that is asked a question
+# runs lines with a plus, and passes a status of 1 on without a word.
+ifeq ($(MAKECMDGOALS),boot)
+MAKEFLAGS += --question
+endif
+boot:
+	+@scripts/boot.sh || exit 1
 
 tree:
 	@scripts/tree.sh linux

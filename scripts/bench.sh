@@ -56,7 +56,8 @@ measure()
 	[ "$names" ] || return 0
 	log=$OUT/log/bench-$machine-$kernel.log
 	# shellcheck disable=SC2016	# the guest's dollar signs
-	if ! env "$@" BENCH=1 KERNEL="$kernel" BOOT_NAME="bench-$machine-$kernel" MEM=2048 NODES=2 TIMEOUT=1500 \
+	if ! env "$@" BENCH=1 KERNEL="$kernel" BOOT_NAME="bench-$machine-$kernel" \
+		SWAP=none MEM=2048 NODES=2 TIMEOUT=1500 \
 		ADD="$bench/bench $bench/copy_page" NAMES="$names" \
 		CMD="for run in $(seq -s ' ' "$RUNS"); do
 			for name in $names; do ./bench \$name || exit; done

@@ -14,8 +14,11 @@
 #   DEBUG=kcsan      a kernel that finds data races
 #   ARCH=i386        a 32-bit kernel, and 32-bit programs in the guest
 #   PROGRAMS=i386    32-bit programs, even on the x86_64 kernel
-#   NODES=4 CPUS=2 MEM=2048   memory nodes, CPUs, MiB in all; on i386 each node has 512
-#                    MiB or a multiple of it
+#   NODES=4 CPUS=2 MEM=2G     memory nodes, CPUs, memory in all: a number of MiB, or of
+#                    what its suffix K, M or G says; on i386 each node has 512 MiB or
+#                    a multiple of it
+#   SWAP=zram        swap is on zram, half as large as memory; or on a disk of 1 GiB
+#                    (disk), or there is none (none)
 #   FAKE=1           nodes emulated by the kernel, not by the machine
 #   APPEND="..."     more words for the kernel's command line
 #   TIMEOUT=600      seconds after which the guest is ended (0: never)
@@ -67,9 +70,21 @@ without_races_of_base()
 
 number()
 {
-	if ! [[ ${!1} =~ ^[0-9]+$ ]] || [ "${!1}" -lt "$2" ]; then
+	if ! [[ ${!1} =~ ^[0-9]{1,9}$ ]] || [ "${!1}" -lt "$2" ]; then
 		die "$1=${!1} is not a number from $2 on"
 	fi
+}
+
+# mebibytes TEXT: what it means as an amount of memory, in the words of QEMU
+mebibytes()
+{
+	[[ $1 =~ ^0*([0-9]{1,9})([kKmMgG]?)$ ]] ||
+		die "MEM=$1 is no amount of memory, as 2048, 2048M, 2G or 2097152K are"
+	case ${BASH_REMATCH[2]} in
+	[kK]) echo $((BASH_REMATCH[1] / 1024)) ;;
+	[gG]) echo $((BASH_REMATCH[1] * 1024)) ;;
+	*)    echo "${BASH_REMATCH[1]}" ;;
+	esac
 }
 
 # The machine's nodes share its memory evenly and take turns to get a CPU.
@@ -78,7 +93,7 @@ nodes_of_machine()
 	local node cpu
 
 	for ((node = 0; node < NODES; node++)); do
-		args+=(-object "memory-backend-ram,id=m$node,size=$((MEM / NODES))M")
+		args+=(-object "memory-backend-ram,id=m$node,size=$(((MEM + node) / NODES))M")
 		args+=(-numa "node,nodeid=$node,memdev=m$node")
 	done
 	for ((cpu = 0; cpu < CPUS; cpu++)); do
@@ -150,11 +165,13 @@ number CPUS 1; number NODES 1
 [ "$ARCH" != i386 ] || MEM=${MEM:-$((NODES * section))}
 # KASAN alone takes an eighth of the memory.
 [ -z "${DEBUG:-}" ] || MEM=${MEM:-2560}
-MEM=${MEM:-2048}
-number MEM 128
+MEM=$(mebibytes "${MEM:-2048}")
+[ "$MEM" -ge 128 ] || die "MEM=${MEM}M is less than a guest needs, 128M"
 if [ "$ARCH" = i386 ] && [ $((MEM % (NODES * section))) != 0 ]; then
-	die "MEM=$MEM: each of the $NODES nodes of an i386 guest needs $section MiB, or a multiple of it"
+	die "MEM=${MEM}M: each of the $NODES nodes of an i386 guest needs $section MiB, or a multiple of it"
 fi
+SWAP=${SWAP:-zram}
+[[ $SWAP =~ ^(zram|disk|none)$ ]] || die "SWAP=$SWAP: it is zram, disk or none"
 # Input that does not come from a person is a script for the guest's shell.
 [ -n "${CMD:-}" ] || [ -t 0 ] || CMD="sh"
 interactive=
@@ -200,6 +217,7 @@ mkdir "$run/overlay"
 [ -z "$interactive" ] || ! stty size >/dev/null 2>&1 ||
 	stty size | awk '{ print "stty rows " $1 " cols " $2 }' >"$run/overlay/winsize"
 [ "$interactive" ] || printf '%s\n' "$CMD" >"$run/overlay/cmd"
+echo "$SWAP" >"$run/overlay/swap"
 
 # shellcheck disable=SC2054	# QEMU's own commas
 args=(-nodefaults -display none -no-reboot -m "$MEM" -smp "$CPUS,sockets=$CPUS"

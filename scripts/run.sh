@@ -156,7 +156,7 @@ boot()
 	local rc=0
 
 	CMD="exec sh demo $SIZE $TOUCH" ADD="$OUT/guest/worker $TOP/scripts/guest/demo" \
-		BOOT_NAME=run "$TOP/scripts/boot.sh" </dev/null || rc=$?
+		SWAP=disk BOOT_NAME=run "$TOP/scripts/boot.sh" </dev/null || rc=$?
 	echo "guest ended $rc"
 }
 

@@ -20,8 +20,8 @@ SEED=${SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 RACES=${RACES:-}
 [[ $MINUTES =~ ^[1-9][0-9]{0,4}$ ]] || die "MINUTES=$MINUTES is not a number of minutes"
 [[ $SEED =~ ^[0-9]{1,18}$ ]] || die "SEED=$SEED is not a number"
-mapfile -t known < <(sed -n 's/^	\.name = "\([a-z_]*\)".*/\1/p' \
-	"$TOP"/tools/testing/selftests/swapmig/race_{memory,machine}.c)
+mapfile -t known < <(find "$TOP/tools/testing/selftests/swapmig" -path '*race*' -name '*.c' -print0 |
+	sort -z | xargs -0 sed -n 's/^	\.name = "\([a-z_]*\)".*/\1/p')
 for race in $RACES; do
 	[[ " ${known[*]} " == *" $race "* ]] || die "no race is called '$race': ${known[*]}"
 done
@@ -31,7 +31,7 @@ done
 for arch in ${ARCH:-x86_64 i386}; do
 	say "$arch: racing for $MINUTES minutes; to do it again: make soak ARCH=$arch MINUTES=$MINUTES SEED=$SEED"
 	# The last races may take minutes to end where much is checked.
-	ARCH=$arch BOOT_NAME=soak-$arch TIMEOUT=$((MINUTES * 60 + 600)) \
+	ARCH=$arch SWAP=none BOOT_NAME=soak-$arch TIMEOUT=$((MINUTES * 60 + 600)) \
 	CMD="cd /usr/libexec/kselftest/swapmig && exec ./soak $((MINUTES * 60)) $SEED $RACES 2>&1" \
 		"$TOP/scripts/boot.sh" </dev/null || die "$arch: soak: failed, see above; SEED=$SEED"
 	ok "$arch: soak: nothing went wrong"

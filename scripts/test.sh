@@ -88,13 +88,69 @@ guest_status()
 
 guest_panic()  { fails 125 'the guest died' env CMD='echo c >/proc/sysrq-trigger; sleep 60' "$boot"; }
 guest_warning() { fails 125 'the kernel complained' env CMD='echo "WARNING: injected" >/dev/kmsg' "$boot"; }
-guest_hang()   { fails 124 'did not finish' env TIMEOUT=40 CMD='echo hanging; sleep 1000' "$boot"; }
-guest_add()    { fails 0 'memhog [' env ADD=/usr/bin/memhog CMD='memhog 2>&1; test -d /add' "$boot"; }
+guest_hang()   { fails 124 'did not finish' env TIMEOUT=15 CMD='echo hanging; sleep 1000' "$boot"; }
+
+# newer DIR LIBRARY GCC...: DIR/newer is a program that wants the version NEWER_9 of
+# LIBRARY, and DIR/LIBRARY is one that does not have it
+newer()
+{
+	local dir=$1 library=$2 version
+	shift 2
+
+	rm -rf "$dir"
+	mkdir "$dir"
+	echo 'int main(void) { extern int f(void); return f(); }' >"$dir/main.c"
+	echo 'int f(void) { return 0; }' >"$dir/library.c"
+	for version in NEWER_9 OLDER_1; do
+		echo "$version { global: f; };" >"$dir/versions"
+		"$@" -shared -fPIC -Wl,-soname,"$library" -Wl,--version-script="$dir/versions" \
+			-o "$dir/$library" "$dir/library.c"
+		[ -e "$dir/newer" ] ||
+			"$@" -o "$dir/newer" "$dir/main.c" "$dir/$library" -Wl,-rpath,"$dir"
+	done
+}
+
+# A program gets the libraries that it needs; one that the machine does not have,
+# or not in that version, is named, and nothing is booted.
+guest_add()
+{
+	local dir=$OUT/test/add
+
+	newer "$dir" libversions.so gcc
+	fails 0 'memhog [' env ADD=/usr/bin/memhog CMD='memhog 2>&1; test -d /add' "$boot" &&
+	fails 1 "newer needs NEWER_9 of $dir/libversions.so" env ADD="$dir/newer" CMD=newer "$boot" &&
+	rm "$dir/libversions.so" &&
+	fails 1 "newer needs libversions.so which is not on" env ADD="$dir/newer" CMD=newer "$boot"
+}
+
+# Swap is where it was asked for, and by default migratepages evicts; three nodes
+# cannot share the memory evenly.
+# shellcheck disable=SC2016	# the guest's dollar signs
+guest_swap()
+{
+	local evict='numactl -m 0 sleep 60 & sleep 1; migratepages $! 0 1; grep -w swapmig_evicted /proc/vmstat'
+
+	fails 1 "swapmig_evicted 0" env SWAP=none \
+		CMD="cat /proc/swaps; $evict; grep /dev /proc/swaps" "$boot" &&
+	fails 0 "/dev/zram0" env CMD="cat /proc/swaps; $evict | grep -v ' 0\$'" "$boot" &&
+	fails 0 "/dev/vda" env SWAP=disk MEM=1G NODES=3 CMD="cat /proc/swaps" "$boot"
+}
 
 # The guest's kernel, packed as one for a real machine would be.
 deb_packages()
 {
 	local script=$TOP/scripts/deb.sh dir=$OUT/deb-test deb version
+# make adds nothing to what a command says that fails.
+guest_make()
+{
+	local said=$OUT/test/guest-make.said
+
+	# shellcheck disable=SC2016	# the guest's dollar signs
+	fails 1 'twice 42' make -C "$TOP" --no-print-directory boot \
+		CMD='echo twice $((3 * 7 * 2)); exit 3' >"$said" || { cat "$said"; return 1; }
+	! grep -F '***' "$said"
+}
+
 
 	version=$(tree_version "$OUT/linux")-swapmig
 	deb=$dir/linux-image-${version}_${version%-*}-1_amd64.deb
@@ -111,30 +167,26 @@ deb_packages()
 	[ -e "$deb" ]
 }
 
-# A 32-bit program gets the libraries of the i386 packages; one that they do not
-# have is named, and nothing is booted.
+# A 32-bit program gets those of the i386 packages.
 guest_add_i386()
 {
 	local dir=$OUT/test/add-i386
 
 	need i386
-	rm -rf "$dir"
-	mkdir "$dir"
-	cat >"$dir/main.c" <<-END
-		#include <stdio.h>
-		int main(void) { return printf("%zu bytes make a pointer\\n", sizeof(void *)) < 0; }
-	END
-	gcc -m32 -o "$dir/small" "$dir/main.c"
+	newer "$dir" libm.so.6 gcc -m32
 	gcc -m32 -shared -o "$dir/libabsent.so" -x c - <<<'int absent;'
 	gcc -m32 -o "$dir/large" "$dir/main.c" -Wl,--no-as-needed -L"$dir" -labsent
-	fails 0 "4 bytes make a pointer" env ARCH=i386 ADD="$dir/small" CMD=small "$boot" &&
-	fails 1 "large needs libabsent.so" env ARCH=i386 ADD="$dir/large" CMD=large "$boot"
+	fails 4 "" env ARCH=i386 ADD="$dir/small" CMD=small "$boot" &&
+	fails 1 "large needs libabsent.so" env ARCH=i386 ADD="$dir/large" CMD=large "$boot" &&
+	fails 1 "newer needs NEWER_9 of libm.so.6" env ARCH=i386 ADD="$dir/newer" CMD=newer "$boot"
 }
 
 # As many nodes as are asked for, each with memory.
 guest_nodes_i386()
 {
 	local cmd='numactl -H; ! numactl -H | grep "size: 0 MB"'
+	echo 'int main(void) { return sizeof(void *); }' >"$dir/main.c"
+	gcc -m32 -o "$dir/small" "$dir/main.c"
 
 	fails 0 "available: 3 nodes" env ARCH=i386 NODES=3 CMD="$cmd" "$boot" &&
 	fails 0 "available: 2 nodes" env ARCH=i386 NODES=2 MEM=2048 CMD="$cmd" "$boot"
@@ -171,7 +223,10 @@ guest_input()
 	fails 1 "error: DEBUG=2: it is 1 or kcsan" env DEBUG=2 CMD=true "$boot" &&
 	fails 1 "error: DEBUG=kcsan" env DEBUG=kcsan ARCH=i386 CMD=true "$boot" &&
 	fails 1 "error: PROGRAMS=vax" env PROGRAMS=vax CMD=true "$boot" &&
-	fails 1 "error: MEM=2048: each of the 3 nodes" env ARCH=i386 NODES=3 MEM=2048 CMD=true "$boot" &&
+	fails 1 "error: SWAP=tape: it is zram, disk or none" env SWAP=tape CMD=true "$boot" &&
+	fails 1 "error: MEM=2T is no amount of memory" env MEM=2T CMD=true "$boot" &&
+	fails 1 "error: MEM=64M is less than" env MEM=65536K CMD=true "$boot" &&
+	fails 1 "error: MEM=2048M: each of the 3 nodes" env ARCH=i386 NODES=3 MEM=2048 CMD=true "$boot" &&
 	fails 1 "error: PROGRAMS=x86_64" env ARCH=i386 PROGRAMS=x86_64 CMD=true "$boot" &&
 	fails 1 "error: ARCH=ia64: nothing emulates" env ARCH=ia64 CMD=true "$boot" &&
 	fails 1 "error: no tests for ARCH=vax" env ARCH=vax "$0" &&
@@ -185,7 +240,7 @@ in_guest()
 	local group=$1 cmd=$2 log=$OUT/test/$1 rc=0
 	shift 2
 
-	env "$@" BOOT_NAME="$group" TIMEOUT=$((2400 * slow)) CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
+	env "$@" SWAP=none BOOT_NAME="$group" TIMEOUT=$((2400 * slow)) CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
 		tee "$log.log" | "$TOP/scripts/tap.pl" "$group" >>"$results" || rc=$?
 	grep '^KCSAN: ' "$log.err" >&2 || true
 	[ $rc = 0 ] || record failed "$group: the guest" <"$log.err"
@@ -264,7 +319,7 @@ kunit()
 outsider()
 {
 	need outsiders || return
-	BOOT_NAME=outsiders-$1 TIMEOUT=$((300 * slow)) \
+	SWAP=none BOOT_NAME=outsiders-$1 TIMEOUT=$((300 * slow)) \
 	ADD="/usr/bin/$1 $TOP/scripts/guest/outsiders" \
 	CMD="SWAPMIG_SLOW=$slow outsiders $1" "$boot"
 }
@@ -374,3 +429,5 @@ group i386 ARCH=i386
 [ "${DEBUG:-}$arch" != 1x86_64 ] || kcsan
 
 summary
+	check guest/make guest_make
+	check guest/swap guest_swap
