@@ -28,7 +28,7 @@ help:
 #:   MINUTES=N SEED=N RACES="fork ..."   soak: how long, what is random, which
 #:   T=GLOB               test: only the tests with such a name
 #:   CONFIG=FILE          deb: the kernel's configuration; else that of Debian's own
-#:   C=GLOB RUNS=N        bench: only the cases with such a name; so many times each
+#:   C="GLOB ..." RUNS=N  bench: only the cases with such names; so many times each
 #:   CHECK=apply|build    series: apply it with git am and compare with make
 #:                        tree, or compile every step
 #:   CMD="COMMAND"        boot: run this instead; make fails where it fails, and

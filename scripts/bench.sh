@@ -4,8 +4,9 @@
 # The measurements: ours beside the base and beside a later kernel.
 #
 # usage: scripts/bench.sh
+#	 scripts/bench.sh program	only build what the guests run, and print its path
 #
-#   C=GLOB     only the cases with such a name (direct_16M, "stall_*")
+#   C="GLOB..." only the cases with such a name ("copy_64M stall_*")
 #   RUNS=3     how often a case is repeated
 #
 # Three kernels with the same configuration: linux, the patched one; base, the
@@ -35,14 +36,29 @@ cut_copy_page()
 		skip=$((0x$from - address + offset)) count=$((0x$to - 0x$from))
 }
 
+# The guests' program, of the patched tree's own files: the library of the selftests
+# needs what only a whole tree has.
+build_program()
+{
+	local selftests=$OUT/linux/tools/testing/selftests/swapmig
+
+	"$TOP/scripts/tree.sh" linux >&2
+	mkdir -p "$bench"
+	gcc -O2 -Wall -Werror -D_GNU_SOURCE -pthread -I"$selftests" -o "$bench/bench" \
+		"$TOP/scripts/guest/bench.c" "$selftests"/lib/*.c
+}
+
 # cases MACHINE: those that C picks
 cases()
 {
-	local name machine
+	local name machine glob
 
 	"$bench/bench" list | while read -r name machine; do
-		# shellcheck disable=SC2053	# a glob
-		[ "$machine" != "$1" ] || [[ $name != $C ]] || printf '%s ' "$name"
+		[ "$machine" = "$1" ] || continue
+		for glob in "${globs[@]}"; do
+			# shellcheck disable=SC2053	# a glob
+			[[ $name != $glob ]] || { printf '%s ' "$name"; break; }
+		done
 	done
 }
 
@@ -72,19 +88,23 @@ measure()
 }
 
 [[ $RUNS =~ ^[1-9][0-9]*$ ]] || die "RUNS=$RUNS is not a number from 1 on"
-need build guest bench
+read -ra globs <<<"$C"
+need build
+build_program
+if [ "${1-}" = program ]; then
+	echo "$bench/bench"
+	exit
+fi
+[ "$(cases icount)$(cases smp)$(cases disk)" ] ||
+	die "no case is called $C; there are: $("$bench/bench" list | cut -d' ' -f1 | tr '\n' ' ')"
+need guest bench
 for kernel in "${kernels[@]}"; do
 	BENCH=1 "$TOP/scripts/kernel.sh" "$kernel" >/dev/null
 done
 BENCH='' "$TOP/scripts/initramfs.sh" >/dev/null
 
-mkdir -p "$bench" "$OUT/log"
-selftests=$TOP/tools/testing/selftests/swapmig
-gcc -O2 -Wall -Werror -D_GNU_SOURCE -pthread -I"$selftests" -o "$bench/bench" \
-	"$TOP/scripts/guest/bench.c" "$selftests"/{util,leaks}.c
+mkdir -p "$OUT/log"
 cut_copy_page "$OUT/build/x86_64-base-bench/vmlinux"
-[ "$(cases icount)$(cases smp)$(cases disk)" ] ||
-	die "no case is called $C; there are: $("$bench/bench" list | cut -d' ' -f1 | tr '\n' ' ')"
 : >"$runs"
 
 say "measure ($RUNS runs of each case, kernels: ${kernels[*]}) ..."

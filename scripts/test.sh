@@ -12,6 +12,7 @@
 #				not overlook a kernel in trouble
 #	deb			packages of the patched kernel; not with DEBUG=1
 #	syscalls/*		the entry of the system call table, in the linked kernel
+#	bench/program		what "make bench" runs in the guests
 #	kunit, kunit-i386	the KUnit tests, run while a guest boots
 #	numa/*			every selftest program, on nodes of the machine
 #	cgroup1/*		the one that needs the memory controller of version 1
@@ -431,3 +432,15 @@ group i386 ARCH=i386
 summary
 	check guest/make guest_make
 	check guest/swap guest_swap
+# What "make bench" runs compiles, and measures.
+bench_program()
+{
+	local program
+
+	program=$("$TOP/scripts/bench.sh" program) &&
+	fails 0 'direct_16M insn_per_page' env SWAP=none ICOUNT=1 ADD="$program" \
+		CMD='bench direct_16M' "$boot" &&
+	fails 1 'no case is called no-such-case' env C=no-such-case "$TOP/scripts/bench.sh"
+}
+
+	check bench/program bench_program
