@@ -29,10 +29,12 @@ done
 # KCSAN is for 64 bits.
 [ "${DEBUG:-}" != kcsan ] || ARCH=${ARCH:-x86_64}
 for arch in ${ARCH:-x86_64 i386}; do
+	since=$SECONDS
 	say "$arch: racing for $MINUTES minutes; to do it again: make soak ARCH=$arch MINUTES=$MINUTES SEED=$SEED"
 	# The last races may take minutes to end where much is checked.
 	ARCH=$arch SWAP=none BOOT_NAME=soak-$arch TIMEOUT=$((MINUTES * 60 + 600)) \
 	CMD="cd /usr/libexec/kselftest/swapmig && exec ./soak $((MINUTES * 60)) $SEED $RACES 2>&1" \
 		"$TOP/scripts/boot.sh" </dev/null || die "$arch: soak: failed, see above; SEED=$SEED"
 	ok "$arch: soak: nothing went wrong"
+	[ -z "${TIMES:-}" ] || printf '%6d s  soak %s\n' $((SECONDS - since)) "$arch" >>"$TIMES"
 done

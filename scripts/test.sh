@@ -30,6 +30,8 @@
 # DEBUG=kcsan: only kcsan/*, and guest/kcsan.
 
 . "$(dirname "$0")/lib.sh"
+#
+# What took how long is told at the end, or appended to the file TIMES.
 
 T=${T:-*}
 arch=${ARCH:-x86_64}
@@ -56,6 +58,9 @@ record()
 
 # check NAME cmd...: a test on this machine that passes if cmd does
 check()
+# took NAME SECONDS: for the table of what took how long, if it is worth a line
+took() { [ "$2" -lt 5 ] || printf '%6d s  %s\n' "$2" "$1" >>"$times"; }
+
 {
 	local name=$1 since=$SECONDS outcome=passed log
 	shift
@@ -68,6 +73,7 @@ check()
 	say "1 $outcome, $((SECONDS - since)) s"
 }
 
+	took "$name" $((SECONDS - since))
 # fails STATUS TEXT cmd...: cmd ends with this status and says this
 fails()
 {
@@ -215,6 +221,31 @@ guest_bytes()
 
 # Wrong input is refused before anything is built or booted.
 guest_input()
+# What README has a reader type are commands and variables that exist: its code is
+# what is indented and what stands in backticks. What "make help" names is used.
+readme_commands()
+{
+	local code=$OUT/test/readme.code help=$OUT/test/readme.help name rc=0
+
+	perl -ne 'while (/^ {4}(\S.*?)(?: {2,}#.*)?$|`([^`]+)`/g) { print $1 // $2, "\n" }' "$TOP/README.md" |
+		sed "s/'[^']*'/X/g" >"$code"
+	make -C "$TOP" --no-print-directory help >"$help"
+	while read -r name; do
+		grep -q "^make $name\b" "$help" || [ "$name" = help ] ||
+			make -C "$OUT/linux" help | grep "^[ *]*$name\b" >/dev/null ||
+			{ echo "README: nothing makes $name"; rc=1; }
+	done < <(sed -n 's/^make \([a-z0-9]*\).*/\1/p' "$code" | sort -u)
+	while read -r name; do
+		grep -qE "[ |]$name" "$help" || [ "$name" = CONFIG_SWAPMIG= ] ||
+			{ echo "README: make help does not name $name"; rc=1; }
+	done < <(grep -E '^(make .*)?\b[A-Z_]+=' "$code" | grep -oE '\b[A-Z_]+=' | sort -u)
+	while read -r name; do
+		grep -qE "[\$({]${name%=}\b" "$TOP"/scripts/*.sh ||
+			{ echo "make help: nothing uses $name"; rc=1; }
+	done < <(sed -n 's/^  \(\([A-Z_]*=[^ ]* *\)*\).*/\1/p' "$help" | grep -oE '[A-Z_]+=' | sort -u)
+	[ -s "$code" ] && return $rc
+}
+
 {
 	fails 1 "error: NODES=many is not a number" env NODES=many CMD=true "$boot" &&
 	fails 1 "error: no kernel is called 'windows'" env KERNEL=windows CMD=true "$boot" &&
@@ -238,7 +269,7 @@ guest_input()
 # results; if the guest itself does not end well, that is a failure too
 in_guest()
 {
-	local group=$1 cmd=$2 log=$OUT/test/$1 rc=0
+	local group=$1 cmd=$2 log=$OUT/test/$1 since=$SECONDS rc=0
 	shift 2
 
 	env "$@" SWAP=none BOOT_NAME="$group" TIMEOUT=$((2400 * slow)) CMD="$cmd" "$boot" </dev/null 2>"$log.err" |
@@ -309,7 +340,7 @@ kcsan()
 # kunit NAME [VARIABLE=VALUE...]: the KUnit tests in a guest like this
 kunit()
 {
-	local name=$1
+	local name=$1 since=$SECONDS
 	shift
 
 	picked "$name" && built "$name" "$@" || return 0
@@ -336,6 +367,7 @@ syscalls()
 	check "syscalls/$1" "$TOP/scripts/syscall-table.sh" "$1"
 }
 
+	took "$group" $((SECONDS - since))
 # The check of the table sees an entry that leads elsewhere, and a missing one.
 syscalls_wrong()
 {
@@ -349,6 +381,7 @@ syscalls_wrong()
 }
 
 # summary: every test that did not pass, with what it printed, and the count
+	took "$name: build" $((SECONDS - since))
 summary()
 {
 	local passed failed skipped
@@ -375,7 +408,8 @@ x86_64 | i386 | ia64) ;;
 esac
 mkdir -p "$OUT/test"
 results=$(mktemp "$OUT/test/results.XXXXXX")
-trap 'rm -f "$results"' EXIT
+times=${TIMES:-$results.times}
+trap 'rm -f "$results" "$results.times"' EXIT
 
 # Nothing can boot it, but all of it can be compiled, linked and looked at.
 if [ "$arch" = ia64 ]; then
@@ -430,11 +464,14 @@ group i386 ARCH=i386
 [ "${DEBUG:-}$arch" != 1x86_64 ] || kcsan
 
 summary
+	local since=$SECONDS
+
 	check guest/make guest_make
 	check guest/swap guest_swap
 # What "make bench" runs compiles, and measures.
 bench_program()
 {
+	took "syscalls/$1: build" $((SECONDS - since))
 	local program
 
 	program=$("$TOP/scripts/bench.sh" program) &&
@@ -444,3 +481,4 @@ bench_program()
 }
 
 	check bench/program bench_program
+	[ "${TIMES:-}" ] || ! [ -s "$times" ] || { printf '\n'; sort -rn "$times"; }
