@@ -8,11 +8,13 @@
 # ARCH=i386 or ia64 runs only the tests of that machine. T=GLOB picks tests by name
 # (numa/page_kinds), or by its last part (page_kinds):
 #	series, lint		the mail series gives the patched tree; code style
+#	readme			it names commands and variables that exist
+#	tap			how the output of tests is read
 #	guest/*			what scripts/boot.sh promises, above all that it does
 #				not overlook a kernel in trouble
+#	bench/program		what "make bench" runs in the guests
 #	deb			packages of the patched kernel; not with DEBUG=1
 #	syscalls/*		the entry of the system call table, in the linked kernel
-#	bench/program		what "make bench" runs in the guests
 #	kunit, kunit-i386	the KUnit tests, run while a guest boots
 #	numa/*			every selftest program, on nodes of the machine
 #	cgroup1/*		the one that needs the memory controller of version 1
@@ -28,10 +30,10 @@
 #
 # DEBUG=1: on a kernel that checks more, and is slower. Leaves out fake/* and compat/*.
 # DEBUG=kcsan: only kcsan/*, and guest/kcsan.
-
-. "$(dirname "$0")/lib.sh"
 #
 # What took how long is told at the end, or appended to the file TIMES.
+
+. "$(dirname "$0")/lib.sh"
 
 T=${T:-*}
 arch=${ARCH:-x86_64}
@@ -56,11 +58,11 @@ record()
 	sed 's/^/|/'
 } >>"$results"
 
-# check NAME cmd...: a test on this machine that passes if cmd does
-check()
 # took NAME SECONDS: for the table of what took how long, if it is worth a line
 took() { [ "$2" -lt 5 ] || printf '%6d s  %s\n' "$2" "$1" >>"$times"; }
 
+# check NAME cmd...: a test on this machine that passes if cmd does
+check()
 {
 	local name=$1 since=$SECONDS outcome=passed log
 	shift
@@ -71,9 +73,9 @@ took() { [ "$2" -lt 5 ] || printf '%6d s  %s\n' "$2" "$1" >>"$times"; }
 	"$@" >"$log" 2>&1 </dev/null || outcome=failed
 	tail -n 40 "$log" | record "$outcome" "$name"
 	say "1 $outcome, $((SECONDS - since)) s"
+	took "$name" $((SECONDS - since))
 }
 
-	took "$name" $((SECONDS - since))
 # fails STATUS TEXT cmd...: cmd ends with this status and says this
 fails()
 {
@@ -91,6 +93,17 @@ guest_status()
 {
 	fails 3 'two  spaces 42 "$HOME"' \
 		env CMD='echo "two  spaces" $((6 * 7)) "\"\$HOME\""; exit 3' "$boot"
+}
+
+# make adds nothing to what a command says that fails.
+guest_make()
+{
+	local said=$OUT/test/guest-make.said
+
+	# shellcheck disable=SC2016	# the guest's dollar signs
+	fails 1 'twice 42' make -C "$TOP" --no-print-directory boot \
+		CMD='echo twice $((3 * 7 * 2)); exit 3' >"$said" || { cat "$said"; return 1; }
+	! grep -F '***' "$said"
 }
 
 guest_panic()  { fails 125 'the guest died' env CMD='echo c >/proc/sysrq-trigger; sleep 60' "$boot"; }
@@ -147,17 +160,6 @@ guest_swap()
 deb_packages()
 {
 	local script=$TOP/scripts/deb.sh dir=$OUT/deb-test deb version
-# make adds nothing to what a command says that fails.
-guest_make()
-{
-	local said=$OUT/test/guest-make.said
-
-	# shellcheck disable=SC2016	# the guest's dollar signs
-	fails 1 'twice 42' make -C "$TOP" --no-print-directory boot \
-		CMD='echo twice $((3 * 7 * 2)); exit 3' >"$said" || { cat "$said"; return 1; }
-	! grep -F '***' "$said"
-}
-
 
 	version=$(tree_version "$OUT/linux")-swapmig
 	deb=$dir/linux-image-${version}_${version%-*}-1_amd64.deb
@@ -182,6 +184,8 @@ guest_add_i386()
 	need i386
 	newer "$dir" libm.so.6 gcc -m32
 	gcc -m32 -shared -o "$dir/libabsent.so" -x c - <<<'int absent;'
+	echo 'int main(void) { return sizeof(void *); }' >"$dir/main.c"
+	gcc -m32 -o "$dir/small" "$dir/main.c"
 	gcc -m32 -o "$dir/large" "$dir/main.c" -Wl,--no-as-needed -L"$dir" -labsent
 	fails 4 "" env ARCH=i386 ADD="$dir/small" CMD=small "$boot" &&
 	fails 1 "large needs libabsent.so" env ARCH=i386 ADD="$dir/large" CMD=large "$boot" &&
@@ -192,8 +196,6 @@ guest_add_i386()
 guest_nodes_i386()
 {
 	local cmd='numactl -H; ! numactl -H | grep "size: 0 MB"'
-	echo 'int main(void) { return sizeof(void *); }' >"$dir/main.c"
-	gcc -m32 -o "$dir/small" "$dir/main.c"
 
 	fails 0 "available: 3 nodes" env ARCH=i386 NODES=3 CMD="$cmd" "$boot" &&
 	fails 0 "available: 2 nodes" env ARCH=i386 NODES=2 MEM=2048 CMD="$cmd" "$boot"
@@ -219,8 +221,6 @@ guest_bytes()
 	grep -x apart "$data.err"
 }
 
-# Wrong input is refused before anything is built or booted.
-guest_input()
 # What README has a reader type are commands and variables that exist: its code is
 # what is indented and what stands in backticks. What "make help" names is used.
 readme_commands()
@@ -246,6 +246,8 @@ readme_commands()
 	[ -s "$code" ] && return $rc
 }
 
+# Wrong input is refused before anything is built or booted.
+guest_input()
 {
 	fails 1 "error: NODES=many is not a number" env NODES=many CMD=true "$boot" &&
 	fails 1 "error: no kernel is called 'windows'" env KERNEL=windows CMD=true "$boot" &&
@@ -265,6 +267,95 @@ readme_commands()
 	fails 1 "no test is called no-such-test" env T=no-such-test "$0"
 }
 
+# results_of WANTED: scripts/tap.pl makes this of the output on stdin, a line per test
+# with what the test said
+results_of()
+{
+	local made
+
+	made=$("$TOP/scripts/tap.pl" g | awk -F '\t' '
+		function told() { if (name) print name (show ? " (" show ")" : "") }
+		/^\|/ { show = show (show ? "; " : "") substr($0, 2); next }
+		{ told(); name = $1 " " $2; show = "" }
+		END { told() }')
+	printf '%s\n' "$made"
+	[ "$made" = "$1" ] || { printf 'wanted:\n%s\n' "$1"; return 1; }
+}
+
+# Outputs of kselftest's harness and of KUnit, and what they mean.
+tap_results()
+{
+	results_of $'passed g/p: a.b\nskipped g/p: a.c (no swap)' <<-END &&
+		### begin p
+		TAP version 13
+		1..2
+		#  RUN           a.b ...
+		#            OK  a.b
+		ok 1 a.b
+		#  RUN           a.c ...
+		#      SKIP      no swap
+		#            OK  a.c
+		ok 2 # SKIP no swap
+		### end p 0 3
+	END
+	results_of $'failed g/p: a.b (# p.c:5:b:Expected 1)' <<-END &&
+		### begin p
+		1..1
+		#  RUN           a.b ...
+		# p.c:5:b:Expected 1
+		#          FAIL  a.b
+		not ok 1 a.b
+		### end p 1 3
+	END
+	# The program crashes, is killed, and has a test without a result or one too many.
+	results_of $'passed g/p: a.b\nfailed g/p: a.c (killed by signal 11; Bad plan.  You planned 2 tests but ran 1.)' <<-END &&
+		### begin p
+		1..2
+		ok 1 a.b
+		#  RUN           a.c ...
+		### end p 139 3
+	END
+	results_of $'failed g/p: all (killed: it crashed, or its time limit ended it; No plan found in TAP output; no test has a result)' \
+		<<<$'### begin p\n### end p 137 3' &&
+	results_of $'passed g/p: a.b\nfailed g/p: all (Bad plan.  You planned 2 tests but ran 1.)' \
+		<<<$'### begin p\n1..2\nok 1 a.b\n### end p 0 3' &&
+	results_of $'passed g/p: a.b\npassed g/p: a.c\nfailed g/p: all (Tests out of sequence.  Found (1) but expected (2))' \
+		<<<$'### begin p\nok 1 a.b\nok 1 a.c\n1..2\n### end p 0 3' &&
+	results_of $'passed g/p: a.b\nfailed g/p: all (exit status 1)' \
+		<<<$'### begin p\n1..1\nok 1 a.b\n### end p 1 3' &&
+	# All is skipped; nothing is planned; nothing is run; it is not there.
+	results_of $'skipped g/p: all (must be root)' \
+		<<<$'### begin p\nTAP version 13\n1..0 # SKIP must be root\n### end p 4 0' &&
+	results_of $'failed g/p: all (no test has a result)' <<<$'### begin p\n1..0\n### end p 0 0' &&
+	results_of $'failed g/p: all (./p: not found; could not be run; No plan found in TAP output; no test has a result)' \
+		<<<$'### begin p\n./p: not found\n### end p 127 0' &&
+	results_of 'failed g: no test ran' <<<'' &&
+	# The guest dies.
+	results_of $'passed g/p: a.b\nfailed g/p: all (the guest ended while it ran; Bad plan.  You planned 2 tests but ran 1.)' \
+		<<<$'### begin p\n1..2\nok 1 a.b' &&
+	results_of $'passed g/s: a (    # Subtest: a;     ok 1 one to one)\nfailed g/s: b (# b: EXPECTATION FAILED)\npassed g/t: c\nskipped g/t: d (no node)' <<-END &&
+		[    1.345370] KTAP version 1
+		[    1.345680]     KTAP version 1
+		[    1.345739]     # Subtest: s
+		[    1.345763]     1..2
+		[    1.346023]         KTAP version 1
+		[    1.346023]         # Subtest: a
+		[    1.347751]         ok 1 one to one
+		[    1.361641]     ok 1 a
+		[    1.361641]     # b: EXPECTATION FAILED
+		[    1.363268]     not ok 2 b
+		[    1.364344] not ok 1 s
+		[    1.364344]     # Subtest: t
+		[    1.364344]     1..2
+		[    1.364344]     ok 1 - c
+		[    1.364344]     ok 2 - d # SKIP no node
+		[    1.364344] ok 2 - t
+		[    1.364344] random: crng init done
+	END
+	results_of $'passed g/s: a\nfailed g/s: all (BUG: unable to handle page fault; the guest ended while it ran; Bad plan.  You planned 2 tests but ran 1.)' \
+		<<<$'    # Subtest: s\n    1..2\n    ok 1 a\nBUG: unable to handle page fault'
+}
+
 # in_guest GROUP "COMMAND" [VARIABLE=VALUE...]: what the command prints are
 # results; if the guest itself does not end well, that is a failure too
 in_guest()
@@ -276,12 +367,13 @@ in_guest()
 		tee "$log.log" | "$TOP/scripts/tap.pl" "$group" >>"$results" || rc=$?
 	grep '^KCSAN: ' "$log.err" >&2 || true
 	[ $rc = 0 ] || record failed "$group: the guest" <"$log.err"
+	took "$group" $((SECONDS - since))
 }
 
 # built NAME [VARIABLE=VALUE...]: such a guest is built, or it is a failure of NAME
 built()
 {
-	local name=$1
+	local name=$1 since=$SECONDS
 	shift
 
 	if ! env "$@" "$TOP/scripts/kernel.sh" linux >/dev/null ||
@@ -289,6 +381,7 @@ built()
 		record failed "$name: build" <<<"see above"
 		return 1
 	fi
+	took "$name: build" $((SECONDS - since))
 }
 
 # The selftest programs of a group that T picks: they are the same everywhere.
@@ -340,11 +433,22 @@ kcsan()
 # kunit NAME [VARIABLE=VALUE...]: the KUnit tests in a guest like this
 kunit()
 {
-	local name=$1 since=$SECONDS
+	local name=$1
 	shift
 
 	picked "$name" && built "$name" "$@" || return 0
 	in_guest "$name" dmesg APPEND=kunit.enable=1 "$@"
+}
+
+# What "make bench" runs compiles, and measures.
+bench_program()
+{
+	local program
+
+	program=$("$TOP/scripts/bench.sh" program) &&
+	fails 0 'direct_16M insn_per_page' env SWAP=none ICOUNT=1 ADD="$program" \
+		CMD='bench direct_16M' "$boot" &&
+	fails 1 'no case is called no-such-case' env C=no-such-case "$TOP/scripts/bench.sh"
 }
 
 # outsider PROGRAM: Debian's program has the guest's kernel migrate, and nothing breaks
@@ -359,15 +463,17 @@ outsider()
 # syscalls ARCH: its kernel is built, and its system call table is as it has to be
 syscalls()
 {
+	local since=$SECONDS
+
 	picked "syscalls/$1" || return 0
 	if ! ARCH=$1 "$TOP/scripts/kernel.sh" linux >/dev/null; then
 		record failed "syscalls/$1: build" <<<"see above"
 		return
 	fi
+	took "syscalls/$1: build" $((SECONDS - since))
 	check "syscalls/$1" "$TOP/scripts/syscall-table.sh" "$1"
 }
 
-	took "$group" $((SECONDS - since))
 # The check of the table sees an entry that leads elsewhere, and a missing one.
 syscalls_wrong()
 {
@@ -381,7 +487,6 @@ syscalls_wrong()
 }
 
 # summary: every test that did not pass, with what it printed, and the count
-	took "$name: build" $((SECONDS - since))
 summary()
 {
 	local passed failed skipped
@@ -397,6 +502,7 @@ summary()
 		/^failed/ { print "\nFAILED: " $2; show = 1; next }
 		/^(passed|skipped)/ { show = 0 }
 		show { print "    " substr($0, 2) }' "$results"
+	[ "${TIMES:-}" ] || ! [ -s "$times" ] || { printf '\n'; sort -rn "$times"; }
 	[ $((passed + failed + skipped)) -gt 0 ] || say "error: no test is called $T"
 	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 	[ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]
@@ -434,13 +540,18 @@ fi
 built "$arch" ARCH="$arch" || { summary; exit; }
 
 if [ "$arch" = x86_64 ]; then
+	check readme readme_commands
+	check tap tap_results
 	check guest/input guest_input
 	check guest/status guest_status
+	check guest/make guest_make
 	check guest/bytes guest_bytes
+	check guest/swap guest_swap
 	check guest/add guest_add
 	check guest/panic guest_panic
 	check guest/warning guest_warning
 	check guest/hang guest_hang
+	check bench/program bench_program
 	syscalls x86_64
 	check syscalls/wrong syscalls_wrong
 	[ "${DEBUG:-}" ] || check deb deb_packages
@@ -464,21 +575,3 @@ group i386 ARCH=i386
 [ "${DEBUG:-}$arch" != 1x86_64 ] || kcsan
 
 summary
-	local since=$SECONDS
-
-	check guest/make guest_make
-	check guest/swap guest_swap
-# What "make bench" runs compiles, and measures.
-bench_program()
-{
-	took "syscalls/$1: build" $((SECONDS - since))
-	local program
-
-	program=$("$TOP/scripts/bench.sh" program) &&
-	fails 0 'direct_16M insn_per_page' env SWAP=none ICOUNT=1 ADD="$program" \
-		CMD='bench direct_16M' "$boot" &&
-	fails 1 'no case is called no-such-case' env C=no-such-case "$TOP/scripts/bench.sh"
-}
-
-	check bench/program bench_program
-	[ "${TIMES:-}" ] || ! [ -s "$times" ] || { printf '\n'; sort -rn "$times"; }
