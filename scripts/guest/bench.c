@@ -158,7 +158,7 @@ static void *keep_cpu(void *cpu)
 {
 	char mine = 0;
 
-	sm_run_on_cpu((long)cpu);
+	sm_pin((long)cpu);
 	atomic_fetch_add(&shared->running, 1);
 	while (!shared->stop)
 		++*(volatile char *)&mine;
@@ -300,7 +300,7 @@ static long page_out(const struct program *program)
 static long migrate(const struct run *run, const struct program *program)
 {
 	if (ours())
-		sm_choose_path(run->method == SWAP ? "swap" : "direct");
+		sm_prefer(run->method == SWAP ? "swap" : "direct");
 	else if (run->method == SWAP)
 		return page_out(program);
 	return sm_migrate(program->pid, sm_bit(SOURCE), sm_bit(TARGET));
