@@ -23,7 +23,8 @@ declare -A group=(
 		 libgmp-dev:/usr/include/gmpxx.h libmpfr-dev:/usr/include/mpfr.h
 		 libmpc-dev:/usr/include/mpc.h zlib1g-dev:/usr/include/zlib.h'
 	[guest]='qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio
-		 numactl:numactl libnuma-dev:/usr/include/numa.h e2fsprogs:/sbin/mkfs.ext4'
+		 numactl:numactl libnuma-dev:/usr/include/numa.h e2fsprogs:/sbin/mkfs.ext4
+		 perl:prove'
 	[outsiders]='stress-ng:stress-ng trinity:trinity'
 	[bench]='gnuplot-nox:gnuplot'
 	[lint]='sparse:sparse shellcheck:shellcheck python3-docutils:/usr/bin/rst2html
