@@ -13,11 +13,11 @@
 
 DECLARE_STATIC_KEY_FALSE(swapmig_refault_key);
 
-int __swapmig_note_slots(struct folio *folio, swp_entry_t entry);
-void __swapmig_free_slots(swp_entry_t entry, unsigned int nr_slots);
-struct folio *__swapmig_alloc_swapin(swp_entry_t entry, gfp_t gfp,
-				     struct vm_area_struct *vma,
-				     unsigned long addr);
+int __swapmig_refault_note_slots(struct folio *folio, swp_entry_t entry);
+void __swapmig_refault_free_slots(swp_entry_t entry, unsigned int nr_slots);
+struct folio *__swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
+					    struct vm_area_struct *vma,
+					    unsigned long addr);
 
 /* Has anybody ever migrated? */
 static inline bool swapmig_refault_active(void)
@@ -32,18 +32,20 @@ static inline bool swapmig_refault_active(void)
 	return false;
 }
 
-static inline int __swapmig_note_slots(struct folio *folio, swp_entry_t entry)
+static inline int __swapmig_refault_note_slots(struct folio *folio,
+					       swp_entry_t entry)
 {
 	return 0;
 }
 
-static inline void __swapmig_free_slots(swp_entry_t entry, unsigned int nr_slots)
+static inline void __swapmig_refault_free_slots(swp_entry_t entry,
+						unsigned int nr_slots)
 {
 }
 
-static inline struct folio *__swapmig_alloc_swapin(swp_entry_t entry, gfp_t gfp,
-						   struct vm_area_struct *vma,
-						   unsigned long addr)
+static inline struct folio *
+__swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
+			      struct vm_area_struct *vma, unsigned long addr)
 {
 	return NULL;
 }
@@ -51,52 +53,53 @@ static inline struct folio *__swapmig_alloc_swapin(swp_entry_t entry, gfp_t gfp,
 #endif
 
 /**
- * swapmig_note_slots - a folio has been given swap slots
+ * swapmig_refault_note_slots - set the refault node of a folio that gets swap slots
  * @folio: the locked folio
  * @entry: its first slot
  *
- * If current is evicting for swap migration, notes where the folio is sent.
+ * Does nothing unless current evicts for swap migration.
  *
- * Context: any that may allocate swap slots.
- * Return: 0, or -ENOMEM: the folio would not find its way, so do not swap it.
+ * Context: process context.
+ * Return: 0, or -ENOMEM; the folio must not be swapped out then.
  */
-static inline int swapmig_note_slots(struct folio *folio, swp_entry_t entry)
+static inline int swapmig_refault_note_slots(struct folio *folio,
+					     swp_entry_t entry)
 {
-	return swapmig_refault_active() ? __swapmig_note_slots(folio, entry) : 0;
+	if (swapmig_refault_active())
+		return __swapmig_refault_note_slots(folio, entry);
+	return 0;
 }
 
 /**
- * swapmig_free_slots - swap slots are about to be used by somebody else
+ * swapmig_refault_free_slots - clear the refault nodes of swap slots
  * @entry: the first slot
  * @nr_slots: number of slots
  *
- * Forgets their refault nodes.
- *
- * Context: any; called with the swap device's lock held.
+ * Context: any; the caller holds the lock of the swap device.
  */
-static inline void swapmig_free_slots(swp_entry_t entry, unsigned int nr_slots)
+static inline void swapmig_refault_free_slots(swp_entry_t entry,
+					      unsigned int nr_slots)
 {
 	if (swapmig_refault_active())
-		__swapmig_free_slots(entry, nr_slots);
+		__swapmig_refault_free_slots(entry, nr_slots);
 }
 
 /**
- * swapmig_alloc_swapin - allocate a page to swap in to
+ * swapmig_refault_alloc_folio - allocate a folio to swap in to
  * @entry: the slot to be read
  * @gfp: how to allocate
- * @vma: the VMA of the fault, whose policy counts where the slot has no refault
- *	node
+ * @vma: the VMA of the fault; its policy is used if the slot has no refault node
  * @addr: the faulting address
  *
  * Context: as vma_alloc_folio().
  * Return: an order-0 folio, or NULL.
  */
-static inline struct folio *swapmig_alloc_swapin(swp_entry_t entry, gfp_t gfp,
-						 struct vm_area_struct *vma,
-						 unsigned long addr)
+static inline struct folio *
+swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
+			    struct vm_area_struct *vma, unsigned long addr)
 {
 	if (swapmig_refault_active())
-		return __swapmig_alloc_swapin(entry, gfp, vma, addr);
+		return __swapmig_refault_alloc_folio(entry, gfp, vma, addr);
 	return vma_alloc_folio(gfp, 0, vma, addr, false);
 }
 

@@ -2,17 +2,17 @@
 /*
  * Swap migration: the return address of an evicted page.
  *
- * Each swap slot of an evicted page has a refault node: where the page is to be
- * allocated when it is swapped in.  The nodes are kept in blocks, as neighbouring
- * slots tend to be given and freed together, and the blocks in an XArray by swap
- * entry.  A node is forgotten when the slot is freed: the next user of the slot must
- * not inherit it.
+ * The swap slot of an evicted page has a refault node, on which the page is
+ * allocated when it is swapped in.  The nodes of neighbouring slots are kept in one
+ * block, because such slots tend to be allocated and freed together.  An XArray
+ * holds the blocks.  Freeing a slot clears its refault node, so that the next user
+ * of the slot does not inherit it.
  *
- * A refault node is set only while the slot cannot be freed: the caller holds
- * the lock of a folio in the swap cache, or the lock over a page-table or
- * page-cache entry that refers to the slot.
+ * A refault node is set only while the slot cannot be freed.  The caller holds the
+ * lock of a folio in the swap cache, or the lock of a page-table or page-cache entry
+ * that refers to the slot.
  *
- * A static key keeps all this out of the way until somebody migrates.
+ * Until the first call, a static key skips all this.
  */
 #include <linux/cpuset.h>
 #include <linux/error-injection.h>
@@ -27,61 +27,67 @@
 
 DEFINE_STATIC_KEY_FALSE(swapmig_refault_key);
 
-/* With its head, a block takes a kibibyte. */
-#define BLOCK_SLOTS	500
+/* So many that a block takes a kibibyte. */
+#define SWAPMIG_REFAULT_BLOCK_SLOTS	500
 
 /**
- * struct refault_block - the refault nodes of neighbouring slots
- * @rcu: to be freed by; readers take no lock
- * @nr_set: how many slots have a refault node
- * @node: by slot, the node plus one, or 0
+ * struct swapmig_refault_block - the refault nodes of neighbouring slots
+ * @rcu: delays the freeing of the block, as readers take no lock
+ * @nr_set: the number of slots that have a refault node
+ * @node: for each slot its refault node plus one, or 0
  */
-struct refault_block {
+struct swapmig_refault_block {
 	struct rcu_head rcu;
 	unsigned int nr_set;
-	u16 node[BLOCK_SLOTS];
+	u16 node[SWAPMIG_REFAULT_BLOCK_SLOTS];
 };
 
-/* Its lock is also taken under that of the page cache, which interrupts take. */
-static DEFINE_XARRAY_FLAGS(refault_blocks, XA_FLAGS_LOCK_IRQ);
+/* Taken under the lock of a page cache, which interrupts take, too. */
+static DEFINE_XARRAY_FLAGS(swapmig_refault_blocks, XA_FLAGS_LOCK_IRQ);
 
-static unsigned long block_index(swp_entry_t entry)
+static unsigned long swapmig_refault_block_index(swp_entry_t entry)
 {
-	return entry.val / BLOCK_SLOTS;
+	return entry.val / SWAPMIG_REFAULT_BLOCK_SLOTS;
 }
 
-/* Of the slots from @entry on, at most @nr_slots, so many are in its block. */
-static unsigned int block_part(swp_entry_t entry, unsigned int nr_slots)
+/* How many of the @nr_slots slots from @entry on are in the block of @entry. */
+static unsigned int swapmig_refault_block_part(swp_entry_t entry,
+					       unsigned int nr_slots)
 {
 	return min_t(unsigned int, nr_slots,
-		     BLOCK_SLOTS - entry.val % BLOCK_SLOTS);
+		     SWAPMIG_REFAULT_BLOCK_SLOTS - entry.val % SWAPMIG_REFAULT_BLOCK_SLOTS);
 }
 
-/* The block of @entry, a new one if need be. */
-static struct refault_block *block_get(swp_entry_t entry)
+/* Find the block of @entry, or allocate it. */
+static struct swapmig_refault_block *
+swapmig_refault_block_get(swp_entry_t entry)
 {
 	const gfp_t gfp = __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
-	struct refault_block *block;
+	unsigned long index = swapmig_refault_block_index(entry);
+	struct swapmig_refault_block *block;
 
-	block = xa_load(&refault_blocks, block_index(entry));
+	lockdep_assert_held(&swapmig_refault_blocks.xa_lock);
+	block = xa_load(&swapmig_refault_blocks, index);
 	if (block)
 		return block;
 	block = kzalloc(sizeof(*block), gfp);
-	if (block && xa_is_err(__xa_store(&refault_blocks, block_index(entry),
-					  block, gfp))) {
+	if (block && xa_is_err(__xa_store(&swapmig_refault_blocks, index, block,
+					  gfp))) {
 		kfree(block);
 		block = NULL;
 	}
 	return block;
 }
 
-/* Have @nr_slots slots of @block, from @entry on, refer to @node. */
-static void block_set(struct refault_block *block, swp_entry_t entry,
-		      unsigned int nr_slots, u16 node)
+/* Store @node, as in @block->node, for @nr_slots slots of @block from @entry on. */
+static void swapmig_refault_block_set(struct swapmig_refault_block *block,
+				      swp_entry_t entry, unsigned int nr_slots,
+				      u16 node)
 {
-	u16 *slot = block->node + entry.val % BLOCK_SLOTS;
+	u16 *slot = block->node + entry.val % SWAPMIG_REFAULT_BLOCK_SLOTS;
 	u16 *end = slot + nr_slots;
 
+	lockdep_assert_held(&swapmig_refault_blocks.xa_lock);
 	for (; slot < end; slot++) {
 		block->nr_set += !!node - !!*slot;
 		WRITE_ONCE(*slot, node);
@@ -89,7 +95,7 @@ static void block_set(struct refault_block *block, swp_entry_t entry,
 }
 
 /**
- * swapmig_refault_enable - from now on, swap slots can have refault nodes
+ * swapmig_refault_enable - let swap slots have refault nodes
  *
  * Context: process context, may sleep.
  */
@@ -111,22 +117,22 @@ void swapmig_refault_enable(void)
 noinline int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots,
 				 int nid)
 {
-	struct refault_block *block;
+	struct swapmig_refault_block *block;
 	unsigned long flags;
 	unsigned int part;
 	int err = 0;
 
-	xa_lock_irqsave(&refault_blocks, flags);
+	xa_lock_irqsave(&swapmig_refault_blocks, flags);
 	for (; nr_slots; nr_slots -= part, entry.val += part) {
-		part = block_part(entry, nr_slots);
-		block = block_get(entry);
+		part = swapmig_refault_block_part(entry, nr_slots);
+		block = swapmig_refault_block_get(entry);
 		if (!block) {
 			err = -ENOMEM;
 			break;
 		}
-		block_set(block, entry, part, nid + 1);
+		swapmig_refault_block_set(block, entry, part, nid + 1);
 	}
-	xa_unlock_irqrestore(&refault_blocks, flags);
+	xa_unlock_irqrestore(&swapmig_refault_blocks, flags);
 
 	return err;
 }
@@ -142,66 +148,73 @@ ALLOW_ERROR_INJECTION(swapmig_refault_set, ERRNO);
  */
 int swapmig_refault_get(swp_entry_t entry)
 {
-	struct refault_block *block;
+	struct swapmig_refault_block *block;
 	u16 node = 0;
 
 	rcu_read_lock();
-	block = xa_load(&refault_blocks, block_index(entry));
+	block = xa_load(&swapmig_refault_blocks,
+			swapmig_refault_block_index(entry));
 	if (block)
-		node = READ_ONCE(block->node[entry.val % BLOCK_SLOTS]);
+		node = READ_ONCE(block->node[entry.val % SWAPMIG_REFAULT_BLOCK_SLOTS]);
 	rcu_read_unlock();
 
 	return node ? node - 1 : NUMA_NO_NODE;
 }
 
 /**
- * __swapmig_free_slots - forget the refault nodes of swap slots
+ * __swapmig_refault_free_slots - clear the refault nodes of swap slots
  * @entry: the first slot
  * @nr_slots: number of slots
  *
- * See swapmig_free_slots().
+ * See swapmig_refault_free_slots().
  *
  * Context: any.
  */
-void __swapmig_free_slots(swp_entry_t entry, unsigned int nr_slots)
+void __swapmig_refault_free_slots(swp_entry_t entry, unsigned int nr_slots)
 {
-	struct refault_block *block;
+	struct swapmig_refault_block *block;
 	unsigned long flags;
 	unsigned int part;
 
 	/* Others may come and go; the nodes of these slots do not change any more. */
-	if (data_race(xa_empty(&refault_blocks)))
+	if (data_race(xa_empty(&swapmig_refault_blocks)))
 		return;
 
-	xa_lock_irqsave(&refault_blocks, flags);
+	xa_lock_irqsave(&swapmig_refault_blocks, flags);
 	for (; nr_slots; nr_slots -= part, entry.val += part) {
-		part = block_part(entry, nr_slots);
-		block = xa_load(&refault_blocks, block_index(entry));
+		part = swapmig_refault_block_part(entry, nr_slots);
+		block = xa_load(&swapmig_refault_blocks,
+				swapmig_refault_block_index(entry));
 		if (!block)
 			continue;
-		block_set(block, entry, part, 0);
+		swapmig_refault_block_set(block, entry, part, 0);
 		if (!block->nr_set) {
-			__xa_erase(&refault_blocks, block_index(entry));
+			__xa_erase(&swapmig_refault_blocks,
+				   swapmig_refault_block_index(entry));
 			kfree_rcu(block, rcu);
 		}
 	}
-	xa_unlock_irqrestore(&refault_blocks, flags);
+	xa_unlock_irqrestore(&swapmig_refault_blocks, flags);
 }
 
 /**
- * swapmig_refault_aim - send the pages in a folio's swap slots where it is sent
+ * swapmig_refault_set_folio - set the refault node of a folio's swap slots
  * @map: the node map of the call
- * @folio: the folio
+ * @folio: the locked folio
  * @entry: the first of its slots
  *
- * Context: any. The caller keeps the slots from being freed.
+ * The refault node is the one to which @map sends the node of the folio.  A folio
+ * that is not on a source node is left alone.
+ *
+ * Context: any.
  * Return: 0, or -ENOMEM with only some of the slots set.
  */
-int swapmig_refault_aim(const struct swapmig_nodemap *map, struct folio *folio,
-			swp_entry_t entry)
+int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
+			      struct folio *folio, swp_entry_t entry)
 {
 	int nid = folio_nid(folio);
 
+	VM_WARN_ON_ONCE_FOLIO(!folio_test_locked(folio), folio);
 	if (!node_isset(nid, map->sources))
 		return 0;
 	return swapmig_refault_set(entry, folio_nr_pages(folio),
@@ -209,41 +222,41 @@ int swapmig_refault_aim(const struct swapmig_nodemap *map, struct folio *folio,
 }
 
 /**
- * __swapmig_note_slots - note where a folio that is being evicted is sent
+ * __swapmig_refault_note_slots - set the refault node of a folio that gets slots
  * @folio: the locked folio
  * @entry: the first of its slots
  *
- * See swapmig_note_slots().
+ * See swapmig_refault_note_slots().
  *
  * Context: process context.
  * Return: 0, or -ENOMEM.
  */
-int __swapmig_note_slots(struct folio *folio, swp_entry_t entry)
+int __swapmig_refault_note_slots(struct folio *folio, swp_entry_t entry)
 {
 	struct reclaim_state *rs = current->reclaim_state;
 
 	if (!entry.val || !rs || !rs->refault_map)
 		return 0;
-	return swapmig_refault_aim(rs->refault_map, folio, entry);
+	return swapmig_refault_set_folio(rs->refault_map, folio, entry);
 }
 
 /**
- * __swapmig_alloc_swapin - allocate a page to swap in to
+ * __swapmig_refault_alloc_folio - allocate a page to swap in to
  * @entry: the slot to be read
  * @gfp: how to allocate
  * @vma: the VMA of the fault
  * @addr: the faulting address
  *
- * See swapmig_alloc_swapin().  The refault node wins over the policy of the VMA,
- * as a page that is moved does not ask for it either, but not over the cpuset of
- * the task.  If the node is full, the page is allocated near it.
+ * See swapmig_refault_alloc_folio().  The refault node wins over the policy of the
+ * VMA, which a move ignores, too, but not over the cpuset of the task.  If the node
+ * is full, the page is allocated near it.
  *
  * Context: as vma_alloc_folio().
  * Return: an order-0 folio, or NULL.
  */
-struct folio *__swapmig_alloc_swapin(swp_entry_t entry, gfp_t gfp,
-				     struct vm_area_struct *vma,
-				     unsigned long addr)
+struct folio *__swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
+					    struct vm_area_struct *vma,
+					    unsigned long addr)
 {
 	int nid = swapmig_refault_get(entry);
 	struct folio *folio;
