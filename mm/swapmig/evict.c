@@ -164,8 +164,8 @@ static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios,
 			continue;
 		}
 		if (folio_test_swapcache(folio) &&
-		    swapmig_refault_aim(&call->map, folio,
-					folio_swap_entry(folio)))
+		    swapmig_refault_set_folio(&call->map, folio,
+					      folio_swap_entry(folio)))
 			list_move(&folio->lru, &call->left);
 		folio_unlock(folio);
 	}

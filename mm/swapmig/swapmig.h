@@ -105,8 +105,8 @@ void swapmig_move(struct swapmig_call *call, struct list_head *folios);
 void swapmig_refault_enable(void);
 int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid);
 int swapmig_refault_get(swp_entry_t entry);
-int swapmig_refault_aim(const struct swapmig_nodemap *map, struct folio *folio,
-			swp_entry_t entry);
+int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
+			      struct folio *folio, swp_entry_t entry);
 #else
 static inline void swapmig_refault_enable(void)
 {
@@ -123,8 +123,9 @@ static inline int swapmig_refault_get(swp_entry_t entry)
 	return NUMA_NO_NODE;
 }
 
-static inline int swapmig_refault_aim(const struct swapmig_nodemap *map,
-				      struct folio *folio, swp_entry_t entry)
+static inline int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
+					    struct folio *folio,
+					    swp_entry_t entry)
 {
 	return 0;
 }
