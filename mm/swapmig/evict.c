@@ -2,11 +2,10 @@
 /*
  * Swap migration: the swap path.
  *
- * Reclaim does the work: it unmaps a folio, writes it to swap and frees it.
- * What is added here is patience.  Reclaim starts write-back and looks the
- * other way, as some other page will do for it; here this very page has to go,
- * so its write-back is waited for, and reclaim is then asked again.  Meanwhile
- * the next chunks are submitted: a ring of them is in flight.
+ * Reclaim does the work: it unmaps a folio, writes it to swap and frees it.  But it
+ * only starts write-back, and then takes another page, as any page will do.  Here a
+ * certain page has to go: so wait for its write-back, and call reclaim again.  Up to
+ * SWAPMIG_IN_FLIGHT chunks are under write-back while the next one is submitted.
  */
 #include <linux/blkdev.h>
 #include <linux/pagemap.h>
@@ -22,14 +21,14 @@
 #include "swapmig.h"
 
 /*
- * How often reclaim is asked again.  A file page that only its page-table entry
- * knows to be dirty takes three rounds: unmap, write, free; the others are for
- * pages that the target touches in between.
+ * How often reclaim is called for a chunk.  A file page that only its PTE knows to be
+ * dirty takes three rounds: unmap, write, free.  The others are for pages that the
+ * process touches in between.
  */
-#define EVICT_ROUNDS	5
+#define SWAPMIG_EVICT_ROUNDS	5
 
-/* Free what nobody but us refers to any more, lest it be written for nobody. */
-static bool free_abandoned(struct folio *folio)
+/* Free a folio to which only we refer: nobody would read it from swap. */
+static bool swapmig_free_unused(struct folio *folio)
 {
 	if (folio_ref_count(folio) != 1)
 		return false;
@@ -40,8 +39,8 @@ static bool free_abandoned(struct folio *folio)
 	return true;
 }
 
-/* Reclaim would split huge pages in search of swap space that is not there. */
-static bool may_swap(struct folio *folio)
+/* Is there swap space?  Otherwise reclaim would split huge pages in vain. */
+static bool swapmig_may_swap(struct folio *folio)
 {
 	struct mem_cgroup *memcg = folio_memcg(folio);
 
@@ -52,7 +51,7 @@ static bool may_swap(struct folio *folio)
 }
 
 /*
- * Can swap entries say that a page is exclusive to its process?  Where they cannot, as
+ * Can a swap entry say that the page is exclusive to its process?  Where it cannot, as
  * on i386 and ia64, the next write to a page that has been unmapped goes to a copy.
  */
 #ifdef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
@@ -62,12 +61,12 @@ static bool may_swap(struct folio *folio)
 #endif
 
 /*
- * Reclaim unmaps a page before it finds that it cannot free it, as somebody has
- * a reference, and the target gets it back from the swap cache.  If the next write
- * then goes to a copy, a reader of the page, say a pipe that it was spliced to,
- * waits for it in vain.  There, leave such pages alone.
+ * Reclaim unmaps a page before it finds a foreign reference and gives up.  The process
+ * then gets the page back from the swap cache.  If its next write goes to a copy, the
+ * holder of the reference, say a pipe, does not see it.  On such machines, leave
+ * referenced pages alone.
  */
-static bool must_stay(struct folio *folio)
+static bool swapmig_folio_pinned(struct folio *folio)
 {
 	long refs;
 
@@ -77,34 +76,37 @@ static bool must_stay(struct folio *folio)
 	    !folio_mapped(folio))
 		return false;
 
-	/* ours, its page tables', and the swap cache's for each page */
+	/* ours, one per mapping, and one per page in the swap cache */
 	refs = 1 + folio_mapcount(folio);
 	if (folio_test_swapcache(folio))
 		refs += folio_nr_pages(folio);
 	return folio_ref_count(folio) > refs;
 }
 
-/* Keep from reclaim what it need not or must not see. */
-static void put_aside(struct list_head *folios, struct list_head *left)
+/* Free unused folios, and move those to @leftover that reclaim must not see. */
+static void swapmig_filter_folios(struct list_head *folios,
+				  struct list_head *leftover)
 {
 	struct folio *folio, *next;
 
-	list_for_each_entry_safe(folio, next, folios, lru)
-		if (!free_abandoned(folio) &&
-		    (!may_swap(folio) || must_stay(folio)))
-			list_move(&folio->lru, left);
+	list_for_each_entry_safe(folio, next, folios, lru) {
+		VM_WARN_ON_ONCE_FOLIO(folio_test_lru(folio), folio);
+		if (!swapmig_free_unused(folio) &&
+		    (!swapmig_may_swap(folio) || swapmig_folio_pinned(folio)))
+			list_move(&folio->lru, leftover);
+	}
 }
 
 /*
- * Reclaim leaves dirty file folios to the flusher threads.  Start to write those
- * on the list, neighbours in one go.
+ * Reclaim leaves dirty file folios to the flusher threads.  Start to write those on
+ * the list, neighbours together.
  *
- * The lock of a folio holds off truncation, so its mapping has its inode, and that
- * its super block.  For the time after, both are held: an inode alone would not
- * keep the file system from being unmounted.  As with flusher threads, umount(2)
- * waits for us; if it has come first, it writes the folio itself.
+ * While a folio is locked, it cannot be truncated: its mapping, inode and super block
+ * exist.  Before it is unlocked, take references to the inode and the super block, as
+ * an inode alone does not prevent an unmount.  As with flusher threads, umount(2)
+ * waits for us; if it was first, it writes the folio itself.
  */
-static void write_dirty_files(struct list_head *folios)
+static void swapmig_write_dirty_files(struct list_head *folios)
 {
 	struct folio *folio, *next;
 	struct blk_plug plug;
@@ -148,11 +150,12 @@ static void write_dirty_files(struct list_head *folios)
 }
 
 /*
- * Folios that are in the swap cache keep their slots: send what these hold where
- * the folios are sent.  Who has them locked goes first: @later is for the next round.
+ * Folios in the swap cache keep their slots: set the refault nodes of these.  Do not
+ * wait for locked folios: they go to @later, for the next round.
  */
-static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios,
-			   struct list_head *later)
+static void swapmig_redirect_folios(struct swapmig_call *call,
+				    struct list_head *folios,
+				    struct list_head *later)
 {
 	struct folio *folio, *next;
 
@@ -166,19 +169,19 @@ static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios,
 		if (folio_test_swapcache(folio) &&
 		    swapmig_refault_set_folio(&call->map, folio,
 					      folio_swap_entry(folio)))
-			list_move(&folio->lru, &call->left);
+			list_move(&folio->lru, &call->leftover);
 		folio_unlock(folio);
 	}
 }
 
 /*
- * Reclaim unmaps a folio right before it writes it, which takes a TLB flush on all
- * CPUs for each.  Unmap what is going to be written beforehand, with one flush.
- * Until then others may write to a folio that has been unlocked.  So may who has it
- * mapped again; but where that can end in a copy, which would miss what others still
- * write, leave it to reclaim.
+ * Reclaim unmaps a folio right before it writes it, with a TLB flush on all CPUs for
+ * each.  Unmap all folios before that, with one flush.  Until the flush, CPUs with a
+ * stale TLB entry can still write to an unlocked folio.  That is safe if the process
+ * maps the same folio again, but not if it gets a copy, which misses these writes.
+ * Where a copy is possible, leave the unmapping to reclaim.
  */
-static void unmap_for_swap(struct list_head *folios)
+static void swapmig_unmap_folios(struct list_head *folios)
 {
 	unsigned int noreclaim_flag = memalloc_noreclaim_save();
 	struct folio *folio;
@@ -197,31 +200,32 @@ static void unmap_for_swap(struct list_head *folios)
 	memalloc_noreclaim_restore(noreclaim_flag);
 }
 
-static void evict_round(struct swapmig_call *call, struct list_head *folios)
+static void swapmig_evict_round(struct swapmig_call *call,
+				struct list_head *folios)
 {
 	struct reclaim_state rs = { .refault_map = &call->map };
 	unsigned long nr_freed;
 	struct blk_plug plug;
 	LIST_HEAD(later);
 
-	put_aside(folios, &call->left);
-	write_dirty_files(folios);
-	aim_swap_cache(call, folios, &later);
+	swapmig_filter_folios(folios, &call->leftover);
+	swapmig_write_dirty_files(folios);
+	swapmig_redirect_folios(call, folios, &later);
 
 	blk_start_plug(&plug);
 	current->reclaim_state = &rs;
 	if (SWAP_ENTRIES_EXCLUSIVE)
-		unmap_for_swap(folios);
+		swapmig_unmap_folios(folios);
 	nr_freed = reclaim_isolated_folios(folios);
 	current->reclaim_state = NULL;
 	blk_finish_plug(&plug);
 	list_splice(&later, folios);
 
 	call->nr_evicted += nr_freed;
-	swapmig_count_evicted(nr_freed);
+	count_vm_events(SWAPMIG_EVICTED, nr_freed);
 }
 
-static bool wait_written(struct list_head *folios)
+static bool swapmig_wait_writeback(struct list_head *folios)
 {
 	struct folio *folio;
 
@@ -231,22 +235,25 @@ static bool wait_written(struct list_head *folios)
 	return !fatal_signal_pending(current);
 }
 
-static void evict_reap(struct swapmig_call *call, struct list_head *folios)
+/* Wait for the chunk on @folios and free its folios. */
+static void swapmig_evict_reap(struct swapmig_call *call,
+			       struct list_head *folios)
 {
 	struct folio *folio, *next;
 	int round;
 
-	for (round = 1; round < EVICT_ROUNDS && !list_empty(folios); round++) {
-		/* Who ends write-back may not have let go of the folio yet. */
+	for (round = 1; round < SWAPMIG_EVICT_ROUNDS && !list_empty(folios);
+	     round++) {
+		/* The end of write-back may not have dropped its reference yet. */
 		if (round > 1)
 			schedule_timeout_killable(1);
-		if (!wait_written(folios))
+		if (!swapmig_wait_writeback(folios))
 			break;
-		evict_round(call, folios);
+		swapmig_evict_round(call, folios);
 	}
 	list_for_each_entry_safe(folio, next, folios, lru)
-		if (!free_abandoned(folio))
-			list_move(&folio->lru, &call->left);
+		if (!swapmig_free_unused(folio))
+			list_move(&folio->lru, &call->leftover);
 }
 
 /**
@@ -254,14 +261,13 @@ static void evict_reap(struct swapmig_call *call, struct list_head *folios)
  * @call: the call
  * @folios: isolated folios, the lowest address last; empty on return
  *
- * Unmaps the folios and starts to write them to swap, or drops them where they
- * are clean.  What can be freed at once is; the rest stays in flight until
- * SWAPMIG_IN_FLIGHT more chunks have been submitted or swapmig_evict_finish() is
- * called.  Before that the oldest chunk is waited for, if the ring is full.  What
- * of it cannot be evicted is put on @call->left, still isolated.
+ * Unmaps the folios and starts to write them to swap; clean file folios are dropped.
+ * The chunk stays in flight until SWAPMIG_IN_FLIGHT more chunks have been submitted or
+ * swapmig_evict_finish() is called.  If the ring is full, waits for the oldest chunk
+ * first.  Folios that cannot be evicted are moved to @call->leftover, still isolated.
  *
- * References do not protect a folio.  A folio counts as evicted when reclaim has
- * freed it, and not before.
+ * References do not protect a folio.  A folio counts as evicted when reclaim has freed
+ * it.
  *
  * Context: process context, sleeps; no locks held.
  */
@@ -273,18 +279,18 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
 		return;
 
 	slot = &call->in_flight[call->nr_submitted++ % SWAPMIG_IN_FLIGHT];
-	evict_reap(call, slot);
+	swapmig_evict_reap(call, slot);
 	list_splice_init(folios, slot);
-	evict_round(call, slot);
+	swapmig_evict_round(call, slot);
 }
 
 /**
- * swapmig_evict_finish - wait for all that is in flight
+ * swapmig_evict_finish - wait for all chunks in flight
  * @call: the call
  *
- * Waits for the write-back of all chunks in flight, oldest first, and frees
- * their folios.  What cannot be evicted is put on @call->left, still isolated.
- * A caller that has been killed does not wait.
+ * Waits for the write-back of all chunks in flight, oldest first, and frees their
+ * folios.  Folios that cannot be evicted are moved to @call->leftover, still isolated.
+ * Does not wait if the caller has been killed.
  *
  * Context: process context, sleeps; no locks held.
  */
@@ -293,6 +299,7 @@ void swapmig_evict_finish(struct swapmig_call *call)
 	int i;
 
 	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)
-		evict_reap(call, &call->in_flight[call->nr_submitted++ %
-						  SWAPMIG_IN_FLIGHT]);
+		swapmig_evict_reap(call,
+				   &call->in_flight[call->nr_submitted++ %
+						    SWAPMIG_IN_FLIGHT]);
 }

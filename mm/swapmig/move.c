@@ -11,48 +11,51 @@
 #include "../internal.h"
 #include "swapmig.h"
 
-static bool is_hugetlb(struct folio *folio)
+static bool swapmig_is_hugetlb(struct folio *folio)
 {
 	return folio_test_large(folio) && folio_test_hugetlb(folio);
 }
 
 /*
- * Take the folios off @from that leave the same node as the first one and are of the
- * same sort.  migrate_pages() gives up when there is no room for one; that must not
- * keep others from going where there is.
+ * Take from @from those folios that have the node of the first one, and are hugetlb or
+ * not, as it is.  migrate_pages() ends when it cannot allocate a page; that must not
+ * stop folios for another node.
  */
-static void take_alike(struct list_head *from, struct list_head *alike)
+static void swapmig_take_batch(struct list_head *from, struct list_head *batch)
 {
 	struct folio *first = list_first_entry(from, struct folio, lru);
-	bool hugetlb = is_hugetlb(first);
+	bool hugetlb = swapmig_is_hugetlb(first);
 	int nid = folio_nid(first);
 	struct folio *folio, *next;
-	LIST_HEAD(others);
+	LIST_HEAD(rest);
 
 	list_for_each_entry_safe(folio, next, from, lru)
-		if (folio_nid(folio) != nid || is_hugetlb(folio) != hugetlb)
-			list_move_tail(&folio->lru, &others);
-	list_splice_init(from, alike);
-	list_splice(&others, from);
+		if (folio_nid(folio) != nid ||
+		    swapmig_is_hugetlb(folio) != hugetlb)
+			list_move_tail(&folio->lru, &rest);
+	list_splice_init(from, batch);
+	list_splice(&rest, from);
 }
 
 /*
- * migrate_pages() expects what it is given to be accounted as isolated; @alike is
- * what take_alike() took.
+ * migrate_pages() expects its folios to be accounted as isolated.  @batch comes from
+ * swapmig_take_batch(), so its folios are on one node.
  */
-static void account_isolated(struct list_head *alike, int sign)
+static void swapmig_account_isolated(struct list_head *batch, int sign)
 {
 	long nr_isolated[2] = { 0 };
 	struct folio *folio;
 	int file;
 
-	if (list_empty(alike) || is_hugetlb(lru_to_folio(alike)))
+	if (list_empty(batch) || swapmig_is_hugetlb(lru_to_folio(batch)))
 		return;
-	list_for_each_entry(folio, alike, lru)
+	list_for_each_entry(folio, batch, lru) {
+		VM_WARN_ON_ONCE_FOLIO(folio_test_lru(folio), folio);
 		nr_isolated[folio_is_file_lru(folio)] += folio_nr_pages(folio);
+	}
 	for (file = 0; file < ARRAY_SIZE(nr_isolated); file++)
 		if (nr_isolated[file])
-			mod_node_page_state(folio_pgdat(lru_to_folio(alike)),
+			mod_node_page_state(folio_pgdat(lru_to_folio(batch)),
 					    NR_ISOLATED_ANON + file,
 					    sign * nr_isolated[file]);
 }
@@ -60,11 +63,11 @@ static void account_isolated(struct list_head *alike, int sign)
 /**
  * swapmig_move - move folios to their target nodes
  * @call: the call
- * @folios: isolated folios on source nodes; what cannot be moved is left there
+ * @folios: isolated folios on source nodes; those that cannot be moved stay on the list
  *
- * Each folio is copied to a new one on the target node, which takes its place.  To
- * make room, no great effort is made: the other path is open.  A caller that has been
- * killed does not begin to wait for locks and write-back.
+ * Copies each folio to a new one on the target node.  The allocation does not try
+ * hard, as the folio can be evicted instead.  If the caller has been killed, nothing
+ * more is moved.
  *
  * Context: process context, sleeps; no locks held.
  */
@@ -75,23 +78,23 @@ void swapmig_move(struct swapmig_call *call, struct list_head *folios)
 			    __GFP_NORETRY | __GFP_NOWARN,
 	};
 	LIST_HEAD(failed);
-	LIST_HEAD(alike);
+	LIST_HEAD(batch);
 
 	while (!list_empty(folios) && !fatal_signal_pending(current)) {
 		unsigned int nr_moved = 0;
 
-		take_alike(folios, &alike);
-		mtc.nid = call->map.target[folio_nid(lru_to_folio(&alike))];
+		swapmig_take_batch(folios, &batch);
+		mtc.nid = call->map.target[folio_nid(lru_to_folio(&batch))];
 
-		account_isolated(&alike, 1);
-		migrate_pages(&alike, alloc_migration_target, NULL,
+		swapmig_account_isolated(&batch, 1);
+		migrate_pages(&batch, alloc_migration_target, NULL,
 			      (unsigned long)&mtc, MIGRATE_SYNC, MR_SYSCALL,
 			      &nr_moved);
-		account_isolated(&alike, -1);
-		list_splice_init(&alike, &failed);
+		swapmig_account_isolated(&batch, -1);
+		list_splice_init(&batch, &failed);
 
 		call->nr_moved += nr_moved;
-		swapmig_count_moved(nr_moved);
+		count_vm_events(SWAPMIG_MOVED, nr_moved);
 	}
 	list_splice(&failed, folios);
 }

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Swap migration: from the two nodesets of a call to the way of each page.
+ * Swap migration: from the two nodesets of a call to the target of each node.
  */
 #include "swapmig.h"
 
 /**
- * swapmig_nodemap_init - work out which nodes are left, and for where
+ * swapmig_nodemap_init - find the source nodes and the target of each
  * @map: the node map to fill in
  * @from: source nodes as the caller named them
  * @to: target nodes as the caller named them
  * @path: the preferred path
  *
- * The n-th node of @from goes to the n-th of @to, as node_remap() has it, so that
- * nodes keep their relative places; @to is used over again when it is smaller.
+ * node_remap() maps the n-th node of @from to the n-th of @to, so nodes keep their
+ * relative places.  If @to is smaller, its nodes are used again.
  *
- * On the swap path, memory that is on a node of @to already stays, as the swap
- * migration interface defines it.  The direct path is isomorphic, so there only a
- * node that goes to itself stays, and, if the sets differ in size and thus cannot
- * be mapped one to one, those in both sets, as migrate_pages(2) always did.
+ * On the swap path, memory that is on a node of @to already stays: the swap migration
+ * interface defines that.  The direct path is isomorphic: only a node that is mapped
+ * to itself stays.  If the sets differ in size, so do the nodes in both sets, as
+ * migrate_pages(2) always did.
  *
- * An empty @to leaves no sources, as there is nowhere to send pages to.
+ * If @to is empty, there are no sources.
  *
  * Context: any.
  */
@@ -43,43 +43,43 @@ void swapmig_nodemap_init(struct swapmig_nodemap *map, const nodemask_t *from,
 		if (map->target[nid] == nid)
 			node_clear(nid, map->all);
 	}
-	map->ahead = map->all;
+	map->pending = map->all;
 }
 
 /**
- * swapmig_nodemap_next - go on to the next stage
+ * swapmig_nodemap_next - start the next stage
  * @map: the node map
  *
- * A page that arrives on a node before that node has been left would be taken for
- * one that has to leave it.  So nodes are left in stages: first those whose pages
- * go where nothing has to leave any more.  There always are such nodes, as
- * node_remap() keeps the order of nodes and so cannot send them round in a circle.
+ * A page that arrives on a node which is still a source would be migrated again.  So
+ * nodes are migrated in stages: first those whose target is no source, or no longer.
+ * There always are such nodes: node_remap() keeps the order of nodes, so targets do
+ * not form a circle.
  *
  * Context: any.
- * Return: whether there is a stage left; its nodes are @map->sources then.
+ * Return: whether there is another stage; its nodes are in @map->sources.
  */
 bool swapmig_nodemap_next(struct swapmig_nodemap *map)
 {
 	int nid;
 
 	nodes_clear(map->sources);
-	for_each_node_mask(nid, map->ahead)
-		if (!node_isset(map->target[nid], map->ahead))
+	for_each_node_mask(nid, map->pending)
+		if (!node_isset(map->target[nid], map->pending))
 			node_set(nid, map->sources);
-	nodes_andnot(map->ahead, map->ahead, map->sources);
+	nodes_andnot(map->pending, map->pending, map->sources);
 
 	return !nodes_empty(map->sources);
 }
 
 /**
- * swapmig_nodemap_refault - where a page goes that is in swap already
+ * swapmig_nodemap_refault - the new refault node of a page in swap
  * @map: the node map
- * @nid: its refault node so far, or NUMA_NO_NODE
- * @salt: any number that differs from page to page
+ * @nid: its current refault node, or NUMA_NO_NODE
+ * @salt: any number that differs between pages
  *
- * A page whose refault node is left goes with the others of that node.  Where a
- * page without one came from is not known any more: such pages are shared out
- * among the nodes that are left, by @salt.
+ * A page whose refault node is a source goes where the pages of that node go.  The
+ * origin of a page without a refault node is not known: @salt spreads such pages over
+ * all source nodes.
  *
  * Context: any.
  * Return: its new refault node, or NUMA_NO_NODE if this stage changes nothing.

@@ -105,7 +105,7 @@ static void nodemap_stages_test(struct kunit *test)
 				KUNIT_ASSERT_TRUE(test, node_isset(nid, from));
 				KUNIT_ASSERT_TRUE(test, node_isset(target, to));
 				KUNIT_ASSERT_FALSE(test, node_isset(target, map->sources));
-				KUNIT_ASSERT_FALSE(test, node_isset(target, map->ahead));
+				KUNIT_ASSERT_FALSE(test, node_isset(target, map->pending));
 			}
 		}
 		KUNIT_ASSERT_TRUE(test, nodes_equal(left, map->all));

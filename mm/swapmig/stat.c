@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Swap migration: choosing and seeing.  Counters, tracepoints, sysfs, and the boot
- * parameter.
+ * Swap migration: counters, tracepoints, sysfs and the boot parameter.
  */
 #include <linux/init.h>
 #include <linux/kobject.h>
@@ -19,24 +18,24 @@
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "swapmig."
 
-static const char * const path_names[NR_SWAPMIG_PATHS] = {
+static const char * const swapmig_path_names[NR_SWAPMIG_PATHS] = {
 	[SWAPMIG_SWAP] = "swap",
 	[SWAPMIG_DIRECT] = "direct",
 };
 
-static enum swapmig_path preferred_path __read_mostly =
+static enum swapmig_path swapmig_path __read_mostly =
 	IS_ENABLED(CONFIG_SWAPMIG_DEFAULT_DIRECT) ? SWAPMIG_DIRECT
 						  : SWAPMIG_SWAP;
 
 /**
- * swapmig_preferred_path - the path that has been chosen
+ * swapmig_preferred_path - the preferred path of new calls
  *
  * Context: any.
- * Return: the path that a call tries first.
+ * Return: the path, which can change at any time.
  */
 enum swapmig_path swapmig_preferred_path(void)
 {
-	return READ_ONCE(preferred_path);
+	return READ_ONCE(swapmig_path);
 }
 
 /**
@@ -48,45 +47,12 @@ enum swapmig_path swapmig_preferred_path(void)
  */
 const char *swapmig_path_name(enum swapmig_path path)
 {
-	return path_names[path];
+	return swapmig_path_names[path];
 }
 
 /**
- * swapmig_count_evicted - account pages whose frames eviction has freed
- * @nr_pages: base pages
- *
- * Context: any.
- */
-void swapmig_count_evicted(unsigned long nr_pages)
-{
-	count_vm_events(SWAPMIG_EVICTED, nr_pages);
-}
-
-/**
- * swapmig_count_moved - account pages that have been moved
- * @nr_pages: base pages
- *
- * Context: any.
- */
-void swapmig_count_moved(unsigned long nr_pages)
-{
-	count_vm_events(SWAPMIG_MOVED, nr_pages);
-}
-
-/**
- * swapmig_count_failed - account pages that a call left on source nodes
- * @nr_pages: base pages
- *
- * Context: any.
- */
-void swapmig_count_failed(unsigned long nr_pages)
-{
-	count_vm_events(SWAPMIG_FAILED, nr_pages);
-}
-
-/**
- * swapmig_count_refault - account a page that came back
- * @hit: it was allocated on its refault node
+ * swapmig_count_refault - count a page that has been swapped in
+ * @hit: whether it was allocated on its refault node
  *
  * Context: any.
  */
@@ -95,26 +61,27 @@ void swapmig_count_refault(bool hit)
 	count_vm_event(hit ? SWAPMIG_REFAULT_HIT : SWAPMIG_REFAULT_MISS);
 }
 
-static int choose_path(const char *name)
+static int swapmig_choose_path(const char *name)
 {
-	int path = sysfs_match_string(path_names, name);
+	int path = sysfs_match_string(swapmig_path_names, name);
 
 	if (path < 0)
 		return path;
-	WRITE_ONCE(preferred_path, path);
+	WRITE_ONCE(swapmig_path, path);
 	return 0;
 }
 
-static int path_param_set(const char *name, const struct kernel_param *kp)
+static int swapmig_path_param_set(const char *name,
+				  const struct kernel_param *kp)
 {
-	return choose_path(name);
+	return swapmig_choose_path(name);
 }
 
-static const struct kernel_param_ops path_param_ops = {
-	.set = path_param_set,
+static const struct kernel_param_ops swapmig_path_param_ops = {
+	.set = swapmig_path_param_set,
 };
 
-module_param_cb(path, &path_param_ops, NULL, 0);
+module_param_cb(path, &swapmig_path_param_ops, NULL, 0);
 
 #ifdef CONFIG_SYSFS
 static ssize_t path_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -125,14 +92,14 @@ static ssize_t path_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 	for (i = 0; i < NR_SWAPMIG_PATHS; i++)
 		len += sysfs_emit_at(buf, len, i == chosen ? "%s[%s]" : "%s%s",
-				     i ? " " : "", path_names[i]);
+				     i ? " " : "", swapmig_path_names[i]);
 	return len + sysfs_emit_at(buf, len, "\n");
 }
 
 static ssize_t path_store(struct kobject *kobj, struct kobj_attribute *attr,
 			  const char *buf, size_t count)
 {
-	return choose_path(buf) ?: count;
+	return swapmig_choose_path(buf) ?: count;
 }
 
 static struct kobj_attribute path_attr = __ATTR_RW(path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Swap migration: what the rooms of mm/swapmig say to each other.
+ * Swap migration: private declarations.
  *
  * Data flows one way: core -> nodemap -> walk -> (evict | move) -> stat.
  */
@@ -28,23 +28,23 @@ enum swapmig_path {
 
 /**
  * struct swapmig_nodemap - where the pages of each node go
- * @all: the nodes whose pages have to leave
- * @ahead: those of them that later stages will see to
- * @sources: those that this stage sees to
- * @target: by node in @all, the node its pages are sent to
+ * @all: all source nodes
+ * @pending: the source nodes of later stages
+ * @sources: the source nodes of this stage
+ * @target: the target node of each node in @all
  */
 struct swapmig_nodemap {
 	nodemask_t all;
-	nodemask_t ahead;
+	nodemask_t pending;
 	nodemask_t sources;
 	short target[MAX_NUMNODES];
 };
 
 /**
  * struct swapmig_chunk - folios isolated under one hold of mmap_lock
- * @folios: isolated folios that may be evicted, the lowest address last, as
- *	reclaim takes its lists from the tail
- * @unevictable: isolated folios that eviction must not touch, hugetlb included
+ * @folios: folios that may be evicted, the lowest address last, as reclaim takes
+ *	its lists from the tail
+ * @unevictable: folios that may only be moved, hugetlb included
  * @nr_pages: base pages on both lists
  */
 struct swapmig_chunk {
@@ -55,21 +55,21 @@ struct swapmig_chunk {
 
 /**
  * struct swapmig_call - one call of do_migrate_pages()
- * @mm: the target's address space, pinned by mm_count only
+ * @mm: the address space of the process, pinned by mm_count only
  * @map: where the pages go
- * @path: the path that is tried first
- * @shared: pages that others have as well are to be taken, too
- * @evict_shared: they may be evicted, and sent elsewhere while they are in swap; else
- *	they are only moved
- * @next: the address at which the walk goes on
+ * @path: the preferred path
+ * @shared: migrate pages that other processes have, too
+ * @evict_shared: these may be evicted, and given refault nodes in swap; otherwise they
+ *	are only moved
+ * @nr_evicted: base pages evicted
+ * @leftover: isolated folios that could not be evicted
  * @in_flight: a ring of chunks whose eviction is under way
- * @nr_submitted: chunks handed to the ring so far
- * @left: isolated folios that could not be carried
- * @nr_evicted: base pages whose frames the call has freed
- * @nr_moved: base pages that the call has moved
- * @ended: the target has exited or the caller has been killed
+ * @nr_submitted: chunks added to the ring so far
+ * @nr_moved: base pages moved
+ * @next: the address at which the next walk starts
  * @nr_busy: base pages that this pass could not isolate
- * @nr_failed: base pages that this pass had to leave where they are
+ * @nr_failed: base pages that this pass has put back on source nodes
+ * @ended: the process has exited or the caller has been killed
  */
 struct swapmig_call {
 	struct mm_struct *mm;
@@ -77,30 +77,37 @@ struct swapmig_call {
 	enum swapmig_path path;
 	bool shared;
 	bool evict_shared;
-	unsigned long next;
+
+	/* evict.c */
+	unsigned long nr_evicted;
+	struct list_head leftover;
 	struct list_head in_flight[SWAPMIG_IN_FLIGHT];
 	unsigned int nr_submitted;
-	struct list_head left;
-	unsigned long nr_evicted;
+
+	/* move.c */
 	unsigned long nr_moved;
-	bool ended;
+
+	/* walk.c */
+	unsigned long next;
 	unsigned long nr_busy;
+
+	/* core.c */
 	unsigned long nr_failed;
+	bool ended;
 };
 
+/* nodemap.c */
 void swapmig_nodemap_init(struct swapmig_nodemap *map, const nodemask_t *from,
 			  const nodemask_t *to, enum swapmig_path path);
 bool swapmig_nodemap_next(struct swapmig_nodemap *map);
 int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid,
 			    unsigned long salt);
 
-int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk);
-
+/* evict.c */
 void swapmig_evict(struct swapmig_call *call, struct list_head *folios);
 void swapmig_evict_finish(struct swapmig_call *call);
 
-void swapmig_move(struct swapmig_call *call, struct list_head *folios);
-
+/* refault.c */
 #ifdef CONFIG_SWAP
 void swapmig_refault_enable(void);
 int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid);
@@ -130,12 +137,23 @@ static inline int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
 	return 0;
 }
 #endif
+void swapmig_count_refault(bool hit);
 
+/* move.c */
+void swapmig_move(struct swapmig_call *call, struct list_head *folios);
+
+/* sharing.c */
+bool swapmig_may_evict_file(struct vm_area_struct *vma);
+struct folio *swapmig_get_swap_cache(swp_entry_t entry);
+bool swapmig_folio_shared(struct vm_area_struct *vma, unsigned long addr,
+			  struct page *page, unsigned int nr);
+bool swapmig_slot_shared(swp_entry_t entry, unsigned long *nr_busy);
+
+/* walk.c */
+int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk);
+
+/* stat.c */
 enum swapmig_path swapmig_preferred_path(void);
 const char *swapmig_path_name(enum swapmig_path path);
-void swapmig_count_evicted(unsigned long nr_pages);
-void swapmig_count_moved(unsigned long nr_pages);
-void swapmig_count_failed(unsigned long nr_pages);
-void swapmig_count_refault(bool hit);
 
 #endif /* _MM_SWAPMIG_H */

@@ -11,14 +11,14 @@
 
 TRACE_EVENT(swapmig_begin,
 
-	TP_PROTO(struct mm_struct *mm, pid_t target, const nodemask_t *from,
+	TP_PROTO(struct mm_struct *mm, pid_t pid, const nodemask_t *from,
 		 const nodemask_t *to, const char *path),
 
-	TP_ARGS(mm, target, from, to, path),
+	TP_ARGS(mm, pid, from, to, path),
 
 	TP_STRUCT__entry(
 		__field(void *, mm)
-		__field(pid_t, target)
+		__field(pid_t, pid)
 		__bitmask(from, nr_node_ids)
 		__bitmask(to, nr_node_ids)
 		__string(path, path)
@@ -26,14 +26,14 @@ TRACE_EVENT(swapmig_begin,
 
 	TP_fast_assign(
 		__entry->mm = mm;
-		__entry->target = target;
+		__entry->pid = pid;
 		__assign_bitmask(from, nodes_addr(*from), nr_node_ids);
 		__assign_bitmask(to, nodes_addr(*to), nr_node_ids);
 		__assign_str(path, path);
 	),
 
-	TP_printk("mm=%p target=%d from=%s to=%s path=%s", __entry->mm,
-		  __entry->target, __get_bitmask(from), __get_bitmask(to),
+	TP_printk("mm=%p pid=%d from=%s to=%s path=%s", __entry->mm,
+		  __entry->pid, __get_bitmask(from), __get_bitmask(to),
 		  __get_str(path))
 );
 
@@ -62,7 +62,7 @@ DECLARE_EVENT_CLASS(swapmig_pages,
 		  __entry->evicted, __entry->moved, __entry->failed)
 );
 
-/* What the call has come to so far, after each chunk. */
+/* The totals of the call so far, after each chunk. */
 DEFINE_EVENT(swapmig_pages, swapmig_progress,
 	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
 		 unsigned long moved, unsigned long failed),
@@ -78,26 +78,26 @@ DEFINE_EVENT(swapmig_pages, swapmig_end,
 TRACE_EVENT(swapmig_chunk,
 
 	TP_PROTO(struct mm_struct *mm, unsigned long next,
-		 unsigned int nr_pages, unsigned int looked),
+		 unsigned int nr_pages, unsigned int scanned),
 
-	TP_ARGS(mm, next, nr_pages, looked),
+	TP_ARGS(mm, next, nr_pages, scanned),
 
 	TP_STRUCT__entry(
 		__field(void *, mm)
 		__field(unsigned long, next)
 		__field(unsigned int, nr_pages)
-		__field(unsigned int, looked)
+		__field(unsigned int, scanned)
 	),
 
 	TP_fast_assign(
 		__entry->mm = mm;
 		__entry->next = next;
 		__entry->nr_pages = nr_pages;
-		__entry->looked = looked;
+		__entry->scanned = scanned;
 	),
 
-	TP_printk("mm=%p next=0x%lx nr_pages=%u looked=%u", __entry->mm,
-		  __entry->next, __entry->nr_pages, __entry->looked)
+	TP_printk("mm=%p next=0x%lx nr_pages=%u scanned=%u", __entry->mm,
+		  __entry->next, __entry->nr_pages, __entry->scanned)
 );
 
 TRACE_EVENT(swapmig_refault,
