@@ -40,6 +40,13 @@ static void swapmig_migrate_chunk(struct swapmig_call *call,
 	if (call->path == SWAPMIG_DIRECT)
 		swapmig_move(call, &chunk->folios);
 	swapmig_evict(call, &chunk->folios);
+	/*
+	 * A file page has no refault node: if it were dropped, it would come back
+	 * wherever it is read, and other users would have to read it, too.
+	 */
+	if (swapmig_move(call, &chunk->files) == -ENOMEM)
+		swapmig_evict(call, &chunk->files);
+	swapmig_putback(call, &chunk->files);
 	swapmig_move(call, &chunk->unevictable);
 	swapmig_putback(call, &chunk->unevictable);
 }
@@ -67,6 +74,7 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 	do {
 		struct swapmig_chunk chunk = {
 			.folios = LIST_HEAD_INIT(chunk.folios),
+			.files = LIST_HEAD_INIT(chunk.files),
 			.unevictable = LIST_HEAD_INIT(chunk.unevictable),
 		};
 
@@ -131,9 +139,10 @@ static pid_t swapmig_mm_pid(struct mm_struct *mm)
  * This is the engine of migrate_pages(2) and of cpuset memory migration.
  *
  * Each page on a source node, see swapmig_nodemap_init(), takes the preferred path, or
- * else the other one.  On the swap path it is evicted: written to swap, or dropped if
- * it is a clean page of a file.  It is allocated on its refault node when it is next
- * touched.  References do not protect a page.  The call waits for write-back: when it
+ * else the other one.  On the swap path it is evicted: written to swap, and allocated
+ * on its refault node when it is next touched.  Page cache of a file is moved on both
+ * paths.  It is dropped only if its target node is full and swapmig_may_evict_file()
+ * lets the caller.  References do not protect a page.  The call waits for write-back: when it
  * returns, the frames of evicted pages are free.  On the direct path a page is moved
  * at once.  Pages in swap already get the same refault nodes.  Policies are not
  * modified.

@@ -70,8 +70,9 @@ static void swapmig_account_isolated(struct list_head *batch, int sign)
  * more is moved.
  *
  * Context: process context, sleeps; no locks held.
+ * Return: 0, or -ENOMEM if a target node had no room for a folio.
  */
-void swapmig_move(struct swapmig_call *call, struct list_head *folios)
+int swapmig_move(struct swapmig_call *call, struct list_head *folios)
 {
 	struct migration_target_control mtc = {
 		.gfp_mask = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE |
@@ -79,6 +80,7 @@ void swapmig_move(struct swapmig_call *call, struct list_head *folios)
 	};
 	LIST_HEAD(failed);
 	LIST_HEAD(batch);
+	int err = 0;
 
 	while (!list_empty(folios) && !fatal_signal_pending(current)) {
 		unsigned int nr_moved = 0;
@@ -87,9 +89,10 @@ void swapmig_move(struct swapmig_call *call, struct list_head *folios)
 		mtc.nid = call->map.target[folio_nid(lru_to_folio(&batch))];
 
 		swapmig_account_isolated(&batch, 1);
-		migrate_pages(&batch, alloc_migration_target, NULL,
-			      (unsigned long)&mtc, MIGRATE_SYNC, MR_SYSCALL,
-			      &nr_moved);
+		if (migrate_pages(&batch, alloc_migration_target, NULL,
+				  (unsigned long)&mtc, MIGRATE_SYNC, MR_SYSCALL,
+				  &nr_moved) == -ENOMEM)
+			err = -ENOMEM;
 		swapmig_account_isolated(&batch, -1);
 		list_splice_init(&batch, &failed);
 
@@ -97,4 +100,5 @@ void swapmig_move(struct swapmig_call *call, struct list_head *folios)
 		count_vm_events(SWAPMIG_MOVED, nr_moved);
 	}
 	list_splice(&failed, folios);
+	return err;
 }

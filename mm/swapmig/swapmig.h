@@ -44,11 +44,13 @@ struct swapmig_nodemap {
  * struct swapmig_chunk - folios isolated under one hold of mmap_lock
  * @folios: folios that may be evicted, the lowest address last, as reclaim takes
  *	its lists from the tail
+ * @files: file folios that are moved, and dropped only if their target node is full
  * @unevictable: folios that may only be moved, hugetlb included
- * @nr_pages: base pages on both lists
+ * @nr_pages: base pages on all lists
  */
 struct swapmig_chunk {
 	struct list_head folios;
+	struct list_head files;
 	struct list_head unevictable;
 	unsigned int nr_pages;
 };
@@ -140,7 +142,7 @@ static inline int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
 void swapmig_count_refault(bool hit);
 
 /* move.c */
-void swapmig_move(struct swapmig_call *call, struct list_head *folios);
+int swapmig_move(struct swapmig_call *call, struct list_head *folios);
 
 /* sharing.c */
 bool swapmig_may_evict_file(struct vm_area_struct *vma);

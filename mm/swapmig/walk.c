@@ -106,7 +106,8 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 	struct folio *folio = page_folio(page);
 	unsigned int nr_pages = folio_nr_pages(folio);
 	struct swapmig_chunk *chunk = wc->chunk;
-	bool shared = false, evictable;
+	struct list_head *list;
+	bool shared = false;
 
 	if (folio == wc->done || !node_isset(folio_nid(folio), wc->call->map.sources))
 		return true;
@@ -135,11 +136,15 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 	if (!swapmig_walk_isolate(wc, folio))
 		goto busy;
 
-	evictable = !shared && !(vma->vm_flags & VM_LOCKED) &&
-		    !folio_test_mlocked(folio) &&
-		    !folio_test_unevictable(folio) &&
-		    (folio_test_anon(folio) || wc->may_evict_file);
-	list_add(&folio->lru, evictable ? &chunk->folios : &chunk->unevictable);
+	if (shared || (vma->vm_flags & VM_LOCKED) || folio_test_mlocked(folio) ||
+	    folio_test_unevictable(folio) ||
+	    (!folio_test_anon(folio) && !wc->may_evict_file))
+		list = &chunk->unevictable;
+	else if (folio_test_anon(folio) || folio_test_swapbacked(folio))
+		list = &chunk->folios;
+	else
+		list = &chunk->files;
+	list_add(&folio->lru, list);
 	chunk->nr_pages += nr_pages;
 	if (folio_test_large(folio))
 		wc->done = folio;
