@@ -134,7 +134,8 @@ static pid_t swapmig_mm_pid(struct mm_struct *mm)
  * @from: source nodes
  * @to: target nodes
  * @flags: MPOL_MF_MOVE for pages that only this process has, MPOL_MF_MOVE_ALL for
- *	shared pages too; without CAP_SYS_NICE shared pages are moved, not evicted
+ *	shared pages too; MPOL_MF_EVICT if pages that only this process has may be
+ *	evicted.  A caller with CAP_SYS_NICE may evict any page.
  *
  * This is the engine of migrate_pages(2) and of cpuset memory migration.
  *
@@ -168,6 +169,7 @@ int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 	call->mm = mm;
 	call->path = swapmig_preferred_path();
 	call->shared = flags & MPOL_MF_MOVE_ALL;
+	call->evict = (flags & MPOL_MF_EVICT) || capable(CAP_SYS_NICE);
 	call->evict_shared = call->shared && capable(CAP_SYS_NICE);
 	INIT_LIST_HEAD(&call->leftover);
 	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)

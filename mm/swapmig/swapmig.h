@@ -61,8 +61,8 @@ struct swapmig_chunk {
  * @map: where the pages go
  * @path: the preferred path
  * @shared: migrate pages that other processes have, too
- * @evict_shared: these may be evicted, and given refault nodes in swap; otherwise they
- *	are only moved
+ * @evict: pages may be evicted; otherwise they are only moved
+ * @evict_shared: shared pages may be evicted, and given refault nodes in swap
  * @nr_evicted: base pages evicted
  * @leftover: isolated folios that could not be evicted
  * @in_flight: a ring of chunks whose eviction is under way
@@ -78,6 +78,7 @@ struct swapmig_call {
 	struct swapmig_nodemap map;
 	enum swapmig_path path;
 	bool shared;
+	bool evict;
 	bool evict_shared;
 
 	/* evict.c */

@@ -136,8 +136,8 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 	if (!swapmig_walk_isolate(wc, folio))
 		goto busy;
 
-	if (shared || (vma->vm_flags & VM_LOCKED) || folio_test_mlocked(folio) ||
-	    folio_test_unevictable(folio) ||
+	if (!wc->call->evict || shared || (vma->vm_flags & VM_LOCKED) ||
+	    folio_test_mlocked(folio) || folio_test_unevictable(folio) ||
 	    (!folio_test_anon(folio) && !wc->may_evict_file))
 		list = &chunk->unevictable;
 	else if (folio_test_anon(folio) || folio_test_swapbacked(folio))
