@@ -4,8 +4,8 @@
  *
  * The swap slot of an evicted page has a refault node, on which the page is
  * allocated when it is swapped in.  The nodes of neighbouring slots are kept in one
- * block, because such slots tend to be allocated and freed together.  An XArray
- * holds the blocks.  Freeing a slot clears its refault node, so that the next user
+ * block, because such slots tend to be allocated and freed together.  Each swap
+ * device has an XArray that holds its blocks.  Freeing a slot clears its refault node, so that the next user
  * of the slot does not inherit it.
  *
  * A refault node is set only while the slot cannot be freed.  The caller holds the
@@ -42,37 +42,60 @@ struct swapmig_refault_block {
 	u16 node[SWAPMIG_REFAULT_BLOCK_SLOTS];
 };
 
-/* Taken under the lock of a page cache, which interrupts take, too. */
-static DEFINE_XARRAY_FLAGS(swapmig_refault_blocks, XA_FLAGS_LOCK_IRQ);
+/*
+ * By swap device.  The locks are taken under that of a page cache, which interrupts
+ * take, too.
+ */
+static struct xarray swapmig_refault_trees[MAX_SWAPFILES] = {
+	[0 ... MAX_SWAPFILES - 1] = XARRAY_INIT(swapmig_refault_trees,
+						XA_FLAGS_LOCK_IRQ),
+};
+
+/**
+ * swapmig_refault_tree - find the blocks of a swap device
+ * @entry: a slot of the device
+ *
+ * Context: any.
+ * Return: the XArray of the blocks.
+ */
+struct xarray *swapmig_refault_tree(swp_entry_t entry)
+{
+	return &swapmig_refault_trees[swp_type(entry)];
+}
 
 static unsigned long swapmig_refault_block_index(swp_entry_t entry)
 {
-	return entry.val / SWAPMIG_REFAULT_BLOCK_SLOTS;
+	return swp_offset(entry) / SWAPMIG_REFAULT_BLOCK_SLOTS;
+}
+
+/* The place of @entry in its block. */
+static unsigned int swapmig_refault_block_pos(swp_entry_t entry)
+{
+	return swp_offset(entry) % SWAPMIG_REFAULT_BLOCK_SLOTS;
 }
 
 /* How many of the @nr_slots slots from @entry on are in the block of @entry. */
 static unsigned int swapmig_refault_block_part(swp_entry_t entry,
 					       unsigned int nr_slots)
 {
-	return min_t(unsigned int, nr_slots,
-		     SWAPMIG_REFAULT_BLOCK_SLOTS - entry.val % SWAPMIG_REFAULT_BLOCK_SLOTS);
+	return min_t(unsigned int, nr_slots, SWAPMIG_REFAULT_BLOCK_SLOTS -
+					     swapmig_refault_block_pos(entry));
 }
 
 /* Find the block of @entry, or allocate it. */
 static struct swapmig_refault_block *
-swapmig_refault_block_get(swp_entry_t entry)
+swapmig_refault_block_get(struct xarray *tree, swp_entry_t entry)
 {
 	const gfp_t gfp = __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
 	unsigned long index = swapmig_refault_block_index(entry);
 	struct swapmig_refault_block *block;
 
-	lockdep_assert_held(&swapmig_refault_blocks.xa_lock);
-	block = xa_load(&swapmig_refault_blocks, index);
+	lockdep_assert_held(&tree->xa_lock);
+	block = xa_load(tree, index);
 	if (block)
 		return block;
 	block = kzalloc(sizeof(*block), gfp);
-	if (block && xa_is_err(__xa_store(&swapmig_refault_blocks, index, block,
-					  gfp))) {
+	if (block && xa_is_err(__xa_store(tree, index, block, gfp))) {
 		kfree(block);
 		block = NULL;
 	}
@@ -84,10 +107,10 @@ static void swapmig_refault_block_set(struct swapmig_refault_block *block,
 				      swp_entry_t entry, unsigned int nr_slots,
 				      u16 node)
 {
-	u16 *slot = block->node + entry.val % SWAPMIG_REFAULT_BLOCK_SLOTS;
+	u16 *slot = block->node + swapmig_refault_block_pos(entry);
 	u16 *end = slot + nr_slots;
 
-	lockdep_assert_held(&swapmig_refault_blocks.xa_lock);
+	lockdep_assert_held(&swapmig_refault_tree(entry)->xa_lock);
 	for (; slot < end; slot++) {
 		block->nr_set += !!node - !!*slot;
 		WRITE_ONCE(*slot, node);
@@ -117,22 +140,23 @@ void swapmig_refault_enable(void)
 noinline int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots,
 				 int nid)
 {
+	struct xarray *tree = swapmig_refault_tree(entry);
 	struct swapmig_refault_block *block;
 	unsigned long flags;
 	unsigned int part;
 	int err = 0;
 
-	xa_lock_irqsave(&swapmig_refault_blocks, flags);
+	xa_lock_irqsave(tree, flags);
 	for (; nr_slots; nr_slots -= part, entry.val += part) {
 		part = swapmig_refault_block_part(entry, nr_slots);
-		block = swapmig_refault_block_get(entry);
+		block = swapmig_refault_block_get(tree, entry);
 		if (!block) {
 			err = -ENOMEM;
 			break;
 		}
 		swapmig_refault_block_set(block, entry, part, nid + 1);
 	}
-	xa_unlock_irqrestore(&swapmig_refault_blocks, flags);
+	xa_unlock_irqrestore(tree, flags);
 
 	return err;
 }
@@ -152,13 +176,48 @@ int swapmig_refault_get(swp_entry_t entry)
 	u16 node = 0;
 
 	rcu_read_lock();
-	block = xa_load(&swapmig_refault_blocks,
+	block = xa_load(swapmig_refault_tree(entry),
 			swapmig_refault_block_index(entry));
 	if (block)
-		node = READ_ONCE(block->node[entry.val % SWAPMIG_REFAULT_BLOCK_SLOTS]);
+		node = READ_ONCE(block->node[swapmig_refault_block_pos(entry)]);
 	rcu_read_unlock();
 
 	return node ? node - 1 : NUMA_NO_NODE;
+}
+
+/* Has any of @nr_slots slots from @entry on, all in one block, a refault node? */
+static bool swapmig_refault_block_has(swp_entry_t entry, unsigned int nr_slots)
+{
+	unsigned int pos = swapmig_refault_block_pos(entry);
+	struct swapmig_refault_block *block;
+	bool has = false;
+
+	rcu_read_lock();
+	block = xa_load(swapmig_refault_tree(entry),
+			swapmig_refault_block_index(entry));
+	for (; block && nr_slots && !has; nr_slots--)
+		has = READ_ONCE(block->node[pos++]);
+	rcu_read_unlock();
+
+	return has;
+}
+
+/* Not inlined, so that a probe can count how often the lock is taken. */
+static noinline void swapmig_refault_clear(swp_entry_t entry,
+					   unsigned int nr_slots)
+{
+	struct xarray *tree = swapmig_refault_tree(entry);
+	struct swapmig_refault_block *block;
+	unsigned long flags;
+
+	xa_lock_irqsave(tree, flags);
+	block = xa_load(tree, swapmig_refault_block_index(entry));
+	swapmig_refault_block_set(block, entry, nr_slots, 0);
+	if (!block->nr_set) {
+		__xa_erase(tree, swapmig_refault_block_index(entry));
+		kfree_rcu(block, rcu);
+	}
+	xa_unlock_irqrestore(tree, flags);
 }
 
 /**
@@ -166,35 +225,20 @@ int swapmig_refault_get(swp_entry_t entry)
  * @entry: the first slot
  * @nr_slots: number of slots
  *
- * See swapmig_refault_free_slots().
+ * See swapmig_refault_free_slots().  Nobody sets the nodes of slots that are being
+ * freed, so a look without the lock tells whether there is anything to clear.
  *
  * Context: any.
  */
 void __swapmig_refault_free_slots(swp_entry_t entry, unsigned int nr_slots)
 {
-	struct swapmig_refault_block *block;
-	unsigned long flags;
 	unsigned int part;
 
-	/* Others may come and go; the nodes of these slots do not change any more. */
-	if (data_race(xa_empty(&swapmig_refault_blocks)))
-		return;
-
-	xa_lock_irqsave(&swapmig_refault_blocks, flags);
 	for (; nr_slots; nr_slots -= part, entry.val += part) {
 		part = swapmig_refault_block_part(entry, nr_slots);
-		block = xa_load(&swapmig_refault_blocks,
-				swapmig_refault_block_index(entry));
-		if (!block)
-			continue;
-		swapmig_refault_block_set(block, entry, part, 0);
-		if (!block->nr_set) {
-			__xa_erase(&swapmig_refault_blocks,
-				   swapmig_refault_block_index(entry));
-			kfree_rcu(block, rcu);
-		}
+		if (swapmig_refault_block_has(entry, part))
+			swapmig_refault_clear(entry, part);
 	}
-	xa_unlock_irqrestore(&swapmig_refault_blocks, flags);
 }
 
 /**

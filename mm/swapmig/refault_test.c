@@ -3,15 +3,19 @@
  * Swap migration: tests of the table of refault nodes.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/xarray.h>
 #include <linux/swapmig.h>
 #include <linux/swapops.h>
 
 #include "swapmig.h"
 
-/* A slot of a swap device that cannot exist: its number is too high. */
+/* A slot of the last possible swap device, which no test machine has. */
 static swp_entry_t swapmig_test_slot(unsigned long offset)
 {
-	return swp_entry(MAX_SWAPFILES, offset);
+	return swp_entry(MAX_SWAPFILES - 1, offset);
 }
 
 static void swapmig_refault_test_exit(struct kunit *test)
@@ -71,10 +75,48 @@ static void swapmig_refault_test_range(struct kunit *test)
 	}
 }
 
+static int swapmig_refault_test_free_one(void *freed)
+{
+	__swapmig_refault_free_slots(swapmig_test_slot(2000), 1);
+	complete(freed);
+	return 0;
+}
+
+/* A slot without a refault node is freed while somebody else holds the lock. */
+static void swapmig_refault_test_free_lockless(struct kunit *test)
+{
+	struct xarray *tree = swapmig_refault_tree(swapmig_test_slot(0));
+	DECLARE_COMPLETION_ONSTACK(freed);
+	struct task_struct *task;
+	int msecs = 10000;
+	bool in_time;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "only one CPU");
+	KUNIT_ASSERT_EQ(test, swapmig_refault_set(swapmig_test_slot(2001), 1, 0), 0);
+	task = kthread_create(swapmig_refault_test_free_one, &freed, "free_one");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+
+	migrate_disable();
+	kthread_bind(task, cpumask_any_but(cpu_online_mask, smp_processor_id()));
+	xa_lock_irq(tree);
+	wake_up_process(task);
+	while (!completion_done(&freed) && msecs--)
+		mdelay(1);
+	in_time = completion_done(&freed);
+	xa_unlock_irq(tree);
+	migrate_enable();
+
+	wait_for_completion(&freed);
+	KUNIT_EXPECT_TRUE(test, in_time);
+	KUNIT_EXPECT_EQ(test, swapmig_refault_get(swapmig_test_slot(2001)), 0);
+}
+
 static struct kunit_case swapmig_refault_test_cases[] = {
 	KUNIT_CASE(swapmig_refault_test_set),
 	KUNIT_CASE(swapmig_refault_test_free),
 	KUNIT_CASE(swapmig_refault_test_range),
+	KUNIT_CASE(swapmig_refault_test_free_lockless),
 	{}
 };
 
