@@ -115,6 +115,7 @@ void swapmig_evict_finish(struct swapmig_call *call);
 void swapmig_refault_enable(void);
 int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid);
 int swapmig_refault_get(swp_entry_t entry);
+struct xarray *swapmig_refault_tree(swp_entry_t entry);
 int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
 			      struct folio *folio, swp_entry_t entry);
 #else
