@@ -74,26 +74,17 @@ bool swapmig_nodemap_next(struct swapmig_nodemap *map)
 /**
  * swapmig_nodemap_refault - the new refault node of a page in swap
  * @map: the node map
- * @nid: its current refault node, or NUMA_NO_NODE
- * @salt: any number that differs between pages
+ * @nid: its refault node, else the node it was evicted from, else NUMA_NO_NODE
  *
- * A page whose refault node is a source goes where the pages of that node go.  The
- * origin of a page without a refault node is not known: @salt spreads such pages over
- * all source nodes.
+ * The page goes with the other pages of that node.  If the node is not known, the
+ * page is left alone.
  *
  * Context: any.
  * Return: its new refault node, or NUMA_NO_NODE if this stage changes nothing.
  */
-int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid,
-			    unsigned long salt)
+int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid)
 {
-	unsigned long n;
-
-	if (nid == NUMA_NO_NODE) {
-		n = salt % nodes_weight(map->all);
-		for_each_node_mask(nid, map->all)
-			if (!n--)
-				break;
-	}
-	return node_isset(nid, map->sources) ? map->target[nid] : NUMA_NO_NODE;
+	if (nid == NUMA_NO_NODE || !node_isset(nid, map->sources))
+		return NUMA_NO_NODE;
+	return map->target[nid];
 }

@@ -129,14 +129,14 @@ static void nodemap_refault_test(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, swapmig_nodemap_next(map));
 
 	/* Pages of a node that is left go along, those of others stay. */
-	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 0, 7), 2);
-	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 1, 7), 3);
-	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 2, 7), NUMA_NO_NODE);
-	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 4, 7), NUMA_NO_NODE);
+	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 0), 2);
+	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 1), 3);
+	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 2), NUMA_NO_NODE);
+	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, 4), NUMA_NO_NODE);
 
-	/* Pages of no known node are shared out. */
-	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, NUMA_NO_NODE, 6), 2);
-	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, NUMA_NO_NODE, 7), 3);
+	/* Pages of no known node stay, too. */
+	KUNIT_EXPECT_EQ(test, swapmig_nodemap_refault(map, NUMA_NO_NODE),
+			NUMA_NO_NODE);
 }
 
 static void nodemap_case_name(const struct nodemap_case *c, char *name)

@@ -23,6 +23,7 @@
 #include <linux/xarray.h>
 #include <trace/events/swapmig.h>
 
+#include "../swap.h"
 #include "swapmig.h"
 
 DEFINE_STATIC_KEY_FALSE(swapmig_refault_key);
@@ -183,6 +184,33 @@ int swapmig_refault_get(swp_entry_t entry)
 	rcu_read_unlock();
 
 	return node ? node - 1 : NUMA_NO_NODE;
+}
+
+/**
+ * swapmig_refault_origin - find the node that a page in swap was evicted from
+ * @entry: the slot of the page
+ *
+ * The shadow that reclaim leaves in the swap cache tells.  It may be gone, because
+ * shadows are reclaimed, too.  A page that is in the swap cache has not left its
+ * node.
+ *
+ * Context: any.  The caller keeps the slot from being freed.
+ * Return: the node, or NUMA_NO_NODE.
+ */
+int swapmig_refault_origin(swp_entry_t entry)
+{
+	int nid = NUMA_NO_NODE;
+	struct page *page;
+
+	rcu_read_lock();
+	page = xa_load(&swap_address_space(entry)->i_pages, swp_offset(entry));
+	if (xa_is_value(page))
+		nid = workingset_shadow_nid(page);
+	else if (page)
+		nid = page_to_nid(page);
+	rcu_read_unlock();
+
+	return nid;
 }
 
 /* Has any of @nr_slots slots from @entry on, all in one block, a refault node? */

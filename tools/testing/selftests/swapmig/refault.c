@@ -531,6 +531,45 @@ SM_TEST_F(refault, in_swap_already_shared)
 	follows(_metadata, self);
 }
 
+/* What was swapped out from another node is not sent anywhere. */
+SM_TEST_F(refault, in_swap_from_elsewhere)
+{
+	int last;
+
+	SM_NEED(sm_lacks_nodes(3));
+	last = sm_node(2);
+	anonymous(_metadata, self);
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, sm_migrate(0, self->to, sm_bit(last)));
+	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
+	EXPECT_EQ(0, sm_on_node(0, self->addr, self->len, last));
+}
+
+/* Each page goes with those of the node that it was swapped out from. */
+SM_TEST_F(refault, in_swap_from_two_nodes)
+{
+	size_t half = self->len / 2;
+	int i;
+
+	SM_NEED(sm_lacks_nodes(4));
+	self->addr = sm_map(self->len);
+	ASSERT_TRUE(!!self->addr);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, sm_bind(sm_node(i)));
+		sm_fill(self->addr + i * half, half, SEED + i);
+	}
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)) | sm_bit(sm_node(1)),
+				sm_bit(sm_node(2)) | sm_bit(sm_node(3))));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, sm_bad(self->addr + i * half, half, SEED + i));
+		EXPECT_EQ(sm_pages(half), sm_on_node(0, self->addr + i * half,
+						     half, sm_node(2 + i)));
+	}
+}
+
 /* Pages that were read from a disk, but not written to since, have kept their slots. */
 static void arrives_with_slots(SM_ARGS(refault))
 {
