@@ -103,8 +103,7 @@ struct swapmig_call {
 void swapmig_nodemap_init(struct swapmig_nodemap *map, const nodemask_t *from,
 			  const nodemask_t *to, enum swapmig_path path);
 bool swapmig_nodemap_next(struct swapmig_nodemap *map);
-int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid,
-			    unsigned long salt);
+int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid);
 
 /* evict.c */
 void swapmig_evict(struct swapmig_call *call, struct list_head *folios);
@@ -115,6 +114,7 @@ void swapmig_evict_finish(struct swapmig_call *call);
 void swapmig_refault_enable(void);
 int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid);
 int swapmig_refault_get(swp_entry_t entry);
+int swapmig_refault_origin(swp_entry_t entry);
 struct xarray *swapmig_refault_tree(swp_entry_t entry);
 int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
 			      struct folio *folio, swp_entry_t entry);
@@ -130,6 +130,11 @@ static inline int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots,
 }
 
 static inline int swapmig_refault_get(swp_entry_t entry)
+{
+	return NUMA_NO_NODE;
+}
+
+static inline int swapmig_refault_origin(swp_entry_t entry)
 {
 	return NUMA_NO_NODE;
 }

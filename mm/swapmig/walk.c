@@ -162,10 +162,11 @@ busy:
  */
 static void swapmig_redirect_slot(struct swapmig_scan *wc, swp_entry_t entry)
 {
-	int nid = swapmig_nodemap_refault(&wc->call->map,
-					  swapmig_refault_get(entry),
-					  swp_offset(entry));
+	int nid = swapmig_refault_get(entry);
 
+	if (nid == NUMA_NO_NODE)
+		nid = swapmig_refault_origin(entry);
+	nid = swapmig_nodemap_refault(&wc->call->map, nid);
 	if (nid != NUMA_NO_NODE && swapmig_refault_set(entry, 1, nid))
 		wc->call->nr_busy++;
 }
