@@ -15,6 +15,7 @@ DECLARE_STATIC_KEY_FALSE(swapmig_refault_key);
 
 int __swapmig_refault_note_slots(struct folio *folio, swp_entry_t entry);
 void __swapmig_refault_free_slots(swp_entry_t entry, unsigned int nr_slots);
+void __swapmig_refault_count_folio(swp_entry_t entry, struct folio *folio);
 struct folio *__swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
 					    struct vm_area_struct *vma,
 					    unsigned long addr);
@@ -40,6 +41,11 @@ static inline int __swapmig_refault_note_slots(struct folio *folio,
 
 static inline void __swapmig_refault_free_slots(swp_entry_t entry,
 						unsigned int nr_slots)
+{
+}
+
+static inline void __swapmig_refault_count_folio(swp_entry_t entry,
+						 struct folio *folio)
 {
 }
 
@@ -101,6 +107,23 @@ swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
 	if (swapmig_refault_active())
 		return __swapmig_refault_alloc_folio(entry, gfp, vma, addr);
 	return vma_alloc_folio(gfp, 0, vma, addr, false);
+}
+
+/**
+ * swapmig_refault_count_folio - count a page that came back
+ * @entry: the slot it is read from
+ * @folio: the folio it is read to
+ *
+ * To be called when the folio is certain to be used: what is allocated is freed
+ * again if somebody else has read the slot meanwhile.
+ *
+ * Context: any; the caller keeps the slot from being freed.
+ */
+static inline void swapmig_refault_count_folio(swp_entry_t entry,
+					       struct folio *folio)
+{
+	if (swapmig_refault_active())
+		__swapmig_refault_count_folio(entry, folio);
 }
 
 #endif /* _LINUX_SWAPMIG_H */

@@ -313,6 +313,25 @@ int __swapmig_refault_note_slots(struct folio *folio, swp_entry_t entry)
 }
 
 /**
+ * __swapmig_refault_count_folio - count a page that came back
+ * @entry: the slot it is read from
+ * @folio: the folio it is read to
+ *
+ * See swapmig_refault_count_folio().
+ *
+ * Context: any.  The caller keeps the slot from being freed.
+ */
+void __swapmig_refault_count_folio(swp_entry_t entry, struct folio *folio)
+{
+	int nid = swapmig_refault_get(entry);
+
+	if (nid == NUMA_NO_NODE)
+		return;
+	swapmig_count_refault(folio_nid(folio) == nid);
+	trace_swapmig_refault(entry.val, nid, folio_nid(folio));
+}
+
+/**
  * __swapmig_refault_alloc_folio - allocate a page to swap in to
  * @entry: the slot to be read
  * @gfp: how to allocate
@@ -331,20 +350,9 @@ struct folio *__swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
 					    unsigned long addr)
 {
 	int nid = swapmig_refault_get(entry);
-	struct folio *folio;
 
-	if (nid == NUMA_NO_NODE)
-		return vma_alloc_folio(gfp, 0, vma, addr, false);
-
-	if (node_state(nid, N_MEMORY) &&
+	if (nid != NUMA_NO_NODE && node_state(nid, N_MEMORY) &&
 	    cpuset_node_allowed(nid, gfp | __GFP_HARDWALL))
-		folio = __folio_alloc(gfp, 0, nid, NULL);
-	else
-		folio = vma_alloc_folio(gfp, 0, vma, addr, false);
-
-	if (folio) {
-		swapmig_count_refault(folio_nid(folio) == nid);
-		trace_swapmig_refault(entry.val, nid, folio_nid(folio));
-	}
-	return folio;
+		return __folio_alloc(gfp, 0, nid, NULL);
+	return vma_alloc_folio(gfp, 0, vma, addr, false);
 }

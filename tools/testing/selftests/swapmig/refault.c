@@ -367,6 +367,52 @@ SM_TEST_F(refault, threads)
 	arrives(_metadata, self, self->addr);
 }
 
+/* All touch the same pages, each from a place of its own. */
+static void *touch_all(void *arg)
+{
+	struct toucher *t = arg;
+	size_t len = t->self->len / THREADS;
+	int i;
+
+	if (sm_run_on(sm_node(t->nr % 2)))
+		return arg;
+	for (i = 0; i < THREADS; i++)
+		sm_touch(t->self->addr + (i + t->nr / 2) % THREADS * len, len);
+	return NULL;
+}
+
+/* Pages that came back are counted, not those allocated for them in vain. */
+SM_TEST_F(refault, counted_once)
+{
+	struct toucher touchers[THREADS];
+	long long read, counted;
+	void *failed;
+	int i;
+
+	if (self->direct)
+		SKIP(return, "nothing to be read");
+	SM_NEED(sm_lacks_cpu(sm_node(0)));
+	SM_NEED(sm_lacks_cpu(sm_node(1)));
+	anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	read = sm_vmstat("pswpin");
+	count_refaults(self);
+	for (i = 0; i < THREADS; i++) {
+		touchers[i].self = self;
+		touchers[i].nr = i;
+		ASSERT_EQ(0, pthread_create(&touchers[i].thread, NULL,
+					    touch_all, &touchers[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, pthread_join(touchers[i].thread, &failed));
+		EXPECT_TRUE(!failed);
+	}
+	arrives(_metadata, self, self->addr);
+	counted = sm_vmstat("swapmig_refault_hit") - self->hits +
+		  sm_vmstat("swapmig_refault_miss") - self->misses;
+	EXPECT_GE(sm_vmstat("pswpin") - read, counted);
+}
+
 /* Two nodes to two others: each half on its own. */
 SM_TEST_F(refault, two_nodes)
 {
