@@ -219,7 +219,7 @@ static int read_story(struct story *s, int target)
 		if (strstr(line, "swapmig_begin:")) {
 			s->begins++;
 			s->strays += s->ends || s->chunks;
-			s->pid = field(line, " target=");
+			s->pid = field(line, " pid=");
 			s->from = mask_field(line, " from=");
 			s->to = mask_field(line, " to=");
 			p = strstr(line, " path=");
