@@ -400,25 +400,27 @@ static void reads_file(SM_ARGS(cpuset))
 	delegate(_metadata, self);
 }
 
-SM_TEST_F(cpuset, cache_is_dropped_by_root)
+/* The cache of the file is where the nodes of the cpuset are now. */
+static void cache_follows(SM_ARGS(cpuset), bool migrates)
 {
-	reads_file(_metadata, self);
-	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_SET_MEMS));
-	EXPECT_EQ(variant->migrates ? 0 : sm_pages(LEN),
-		  sm_in_memory(self->buf.addr, LEN));
-	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
-}
-
-/* When a file is read that is not theirs is nothing that others should learn. */
-SM_TEST_F(cpuset, cache_is_kept_by_others)
-{
-	reads_file(_metadata, self);
-	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_BECOME));
 	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_SET_MEMS));
 	EXPECT_EQ(sm_pages(LEN), sm_in_memory(self->buf.addr, LEN));
 	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr, LEN,
-					    sm_node(variant->migrates ? 1 : 0)));
+					    sm_node(migrates ? 1 : 0)));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+SM_TEST_F(cpuset, cache_is_moved_by_root)
+{
+	reads_file(_metadata, self);
+	cache_follows(_metadata, self, variant->migrates);
+}
+
+SM_TEST_F(cpuset, cache_is_moved_by_others)
+{
+	reads_file(_metadata, self);
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, PEER_BECOME));
+	cache_follows(_metadata, self, variant->migrates);
 }
 
 /* What another user has opened has that user's rights, even if root writes to it. */

@@ -58,7 +58,7 @@ FIXTURE_SETUP(neighbours)
 	SM_NEED(sm_lacks_ext4());
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
-	ASSERT_EQ(0, sm_choose_path(variant->path));
+	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->node = sm_node(0);
 	self->there = sm_node(1);
 	self->from = sm_bit(self->node);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every kind of user page that swap can carry leaves its node, and comes back
- * with its content, whichever device swap is on.
+ * with its content, whichever device swap is on. The page cache of files moves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +97,31 @@ static void leaves_for_swap(SM_ARGS(kinds), void *addr)
 {
 	leaves(_metadata, self, addr);
 	EXPECT_EQ(sm_pages(self->len), sm_swapped(0, addr, self->len));
+}
+
+/* The page cache of a file at @addr is all on the target node right after the call. */
+static void moves(SM_ARGS(kinds), void *addr)
+{
+	long long evicted, moved, failed;
+	long pages = sm_pages(self->len);
+	int target = __builtin_ctzl(self->to);
+	long others;
+
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, self->node));
+	/* What else the process has there may be evicted. */
+	others = sm_mapped_on_node(0, self->node) - pages;
+	evicted = sm_vmstat("swapmig_evicted");
+	moved = sm_vmstat("swapmig_moved");
+	failed = sm_vmstat("swapmig_failed");
+
+	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+
+	EXPECT_EQ(pages, sm_on_node(0, addr, self->len, target));
+	EXPECT_EQ(pages, sm_in_memory(addr, self->len));
+	EXPECT_LE(pages, sm_vmstat("swapmig_moved") - moved);
+	EXPECT_GE(others, sm_vmstat("swapmig_evicted") - evicted);
+	EXPECT_EQ(failed, sm_vmstat("swapmig_failed"));
 }
 
 /* It has its content when it comes back, and can be written again. */
@@ -350,7 +375,7 @@ SM_TEST_F(kinds, file_private_clean)
 	self->addr = sm_map_fd(self->fd, self->len, PROT_READ, MAP_PRIVATE);
 	ASSERT_TRUE(!!self->addr);
 	ASSERT_EQ(0, sm_bad(self->addr, self->len, SEED));
-	leaves(_metadata, self, self->addr);
+	moves(_metadata, self, self->addr);
 	returns(_metadata, self, self->addr);
 }
 
@@ -386,7 +411,7 @@ SM_TEST_F(kinds, file_shared_clean)
 			       MAP_SHARED);
 	ASSERT_TRUE(!!self->addr);
 	ASSERT_EQ(0, sm_bad(self->addr, self->len, SEED));
-	leaves(_metadata, self, self->addr);
+	moves(_metadata, self, self->addr);
 	returns(_metadata, self, self->addr);
 	rewritable(_metadata, self, self->addr);
 }
@@ -421,8 +446,8 @@ SM_TEST_F(kinds, file_shared_dirty)
 			       MAP_SHARED);
 	ASSERT_TRUE(!!self->addr);
 	sm_fill(self->addr, self->len, SEED + 1);
-	leaves(_metadata, self, self->addr);
-	/* Before the cache can have it again. */
+	moves(_metadata, self, self->addr);
+	/* The pages are still dirty: a direct read has them written first. */
 	EXPECT_EQ(0, bad_on_disk(self->fd, self->len, SEED + 1));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED + 1));
 }
@@ -433,7 +458,7 @@ SM_TEST_F(kinds, file_shared_new)
 	SM_NEED(sm_lacks_ext4());
 	self->fd = sm_ext4_file();
 	shared_file(_metadata, self);
-	leaves(_metadata, self, self->addr);
+	moves(_metadata, self, self->addr);
 	EXPECT_EQ(0, bad_on_disk(self->fd, self->len, SEED));
 	returns(_metadata, self, self->addr);
 }

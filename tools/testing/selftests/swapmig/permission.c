@@ -21,14 +21,12 @@ FIXTURE(permission)
 	struct sm_peer peer;
 	pid_t other;
 	char *addr;
-	int fd;
 };
 
 FIXTURE_SETUP(permission)
 {
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	self->fd = -1;
 	self->from = sm_node(0);
 	self->to = sm_node(1);
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
@@ -40,8 +38,6 @@ FIXTURE_TEARDOWN(permission)
 {
 	sm_peer_end(&self->peer);
 	sm_kill(self->other);
-	if (self->fd >= 0)
-		close(self->fd);
 	munmap(self->addr, LEN);
 	sm_cleanup();
 }
@@ -230,60 +226,162 @@ SM_TEST_F(permission, shared_pages_stay_without_the_capability)
 
 /*
  * To drop the page cache of a file tells when somebody else reads it again.
- * So that takes the right to write to the file.
+ * So that takes the right to write to the file. It is dropped only where it
+ * cannot be moved: the target is full.
  */
-static long drop_as_nobody(struct _test_data_permission *self, int fd,
-			   int from, int to)
-{
-	char *p;
-	long ret;
+#define GROUP	"swapmig.cache"
 
-	self->other = sm_fork();
-	if (self->other)
-		return sm_reap(self->other);
-	p = sm_map_fd(fd, LEN, PROT_READ, MAP_PRIVATE);
-	if (!p || sm_become(SM_NOBODY))
-		_exit(2);
-	if (sm_bad(p, LEN, 3))
-		_exit(3);
-	ret = sm_migrate(0, sm_bit(from), sm_bit(to));
-	/* To look at the file now would fill the cache again. */
-	_exit(ret < 0 ? 1 : 0);
-}
+struct seen {
+	long left;		/* the result of the call */
+	long here;		/* pages of the file on the source node */
+	long there;		/* ... on the target node */
+};
 
-SM_TEST_F(permission, page_cache_of_other_peoples_files)
+FIXTURE(cache)
 {
-	long pages = sm_pages(LEN);
-	char *view;
+	int from;
+	int to;
+	int fd;
 	int ro;
+	int root;
+	char *view;		/* root's, for mincore(): never touched */
+	struct seen *seen;
+	pid_t filler;
+	pid_t caller;
+};
 
+FIXTURE_VARIANT(cache)
+{
+	uid_t owner;
+	mode_t mode;
+	bool may_drop;
+};
+
+FIXTURE_VARIANT_ADD(cache, of_another)
+{
+	.owner = 0, .mode = 0644,
+};
+
+FIXTURE_VARIANT_ADD(cache, writable)
+{
+	.owner = 0, .mode = 0666, .may_drop = true,
+};
+
+FIXTURE_VARIANT_ADD(cache, of_the_caller)
+{
+	.owner = SM_NOBODY, .mode = 0444, .may_drop = true,
+};
+
+FIXTURE_SETUP(cache)
+{
+	int version;
+
+	self->fd = -1;
+	self->ro = -1;
+	self->root = -1;
+	SM_BEGIN(2);
 	SM_NEED(sm_lacks_ext4());
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	self->from = sm_node(0);
+	self->to = sm_node(1);
+	if (sm_meminfo(self->to, "MemTotal") > 4096L * 1024)
+		SM_NEED("nodes too large to fill");
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+
+	/*
+	 * Reclaim takes nothing from the file. It would make room with pages that
+	 * have just been moved, until the node had taken all.
+	 */
+	self->root = sm_cgroup("memory", &version);
+	if (self->root < 0)
+		SM_NEED("the memory controller is not to be had");
+	if (version != 2)
+		SM_NEED("memory.min needs cgroup v2");
+	unlinkat(self->root, GROUP, AT_REMOVEDIR);
+	ASSERT_EQ(0, mkdirat(self->root, GROUP, 0755));
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
+
+	self->seen = sm_share(sizeof(*self->seen));
+	ASSERT_TRUE(!!self->seen);
 	self->fd = sm_ext4_file();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, sm_bind(self->from));
-	ASSERT_EQ(0, sm_fill_file(self->fd, LEN, 3));
-	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(0, fsync(self->fd));
-	ASSERT_EQ(0, fchmod(self->fd, 0644));
-	ro = sm_reopen(self->fd, O_RDONLY);
-	ASSERT_LE(0, ro);
-	/* A view that maps nothing: the file's owner sees what is cached. */
-	view = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
-	ASSERT_TRUE(!!view);
-	ASSERT_EQ(pages, sm_in_memory(view, LEN));
+	ASSERT_EQ(0, ftruncate(self->fd, LEN));
+	ASSERT_EQ(0, fchown(self->fd, variant->owner, 0));
+	ASSERT_EQ(0, fchmod(self->fd, variant->mode));
+	self->ro = sm_reopen(self->fd, O_RDONLY);
+	ASSERT_LE(0, self->ro);
+	self->view = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
+	ASSERT_TRUE(!!self->view);
+	/* That drops caches: the file's comes later. */
+	self->filler = sm_fill_node(self->to);
+	ASSERT_LT(0, self->filler);
+}
 
-	EXPECT_EQ(0, drop_as_nobody(self, ro, self->from, self->to));
-	EXPECT_EQ(pages, sm_in_memory(view, LEN));
-	self->other = 0;
+FIXTURE_TEARDOWN(cache)
+{
+	sm_kill(self->caller);
+	sm_kill(self->filler);
+	if (self->view)
+		munmap(self->view, LEN);
+	if (self->ro >= 0)
+		close(self->ro);
+	if (self->fd >= 0)
+		close(self->fd);
+	if (self->root >= 0) {
+		unlinkat(self->root, GROUP, AT_REMOVEDIR);
+		sm_write_at(self->root, "cgroup.subtree_control", "-memory");
+		close(self->root);
+	}
+	sm_cleanup();
+}
 
-	/* The owner may. By now the pages are where they have been moved instead. */
-	ASSERT_EQ(0, fchown(self->fd, SM_NOBODY, SM_NOBODY));
-	EXPECT_EQ(0, drop_as_nobody(self, ro, self->to, self->from));
-	self->other = 0;
-	EXPECT_EQ(0, sm_in_memory(view, LEN));
-	EXPECT_EQ(0, sm_bad(view, LEN, 3));
-	munmap(view, LEN);
-	close(ro);
+/* The cache of the file is charged to the group, and mapped by a caller without rights. */
+static int call_as_nobody(struct _test_data_cache *self)
+{
+	struct seen *seen = self->seen;
+	char *p;
+
+	if (sm_write_at(self->root, GROUP "/cgroup.procs", "0") ||
+	    sm_bind(self->from) || sm_fill_file(self->fd, LEN, 3) ||
+	    fsync(self->fd) || sm_unbind())
+		return 2;
+	p = sm_map_fd(self->ro, LEN, PROT_READ, MAP_PRIVATE);
+	if (!p || sm_become(SM_NOBODY) || sm_bad(p, LEN, 3))
+		return 3;
+	if (sm_on_node(0, p, LEN, self->from) != sm_pages(LEN))
+		return 4;
+	seen->left = sm_migrate(0, sm_bit(self->from), sm_bit(self->to));
+	/* To read the file now would fill the cache again. */
+	seen->here = sm_on_node(0, p, LEN, self->from);
+	seen->there = sm_on_node(0, p, LEN, self->to);
+	return 0;
+}
+
+SM_TEST_F(cache, on_its_way_to_a_full_node)
+{
+	long pages = sm_pages(LEN);
+	struct seen *seen = self->seen;
+
+	self->caller = sm_fork();
+	if (!self->caller)
+		_exit(call_as_nobody(self));
+	ASSERT_LT(0, self->caller);
+	ASSERT_EQ(0, sm_reap(self->caller));
+	self->caller = 0;
+
+	/* The node had room for a few pages at most. */
+	EXPECT_LE(0, seen->there);
+	EXPECT_GT(pages, seen->there);
+	if (variant->may_drop) {
+		EXPECT_LE(0, seen->left);
+		EXPECT_EQ(0, seen->here);
+		EXPECT_EQ(seen->there, sm_in_memory(self->view, LEN));
+	} else {
+		EXPECT_LE(seen->here, seen->left);
+		EXPECT_EQ(pages, seen->here + seen->there);
+		EXPECT_EQ(pages, sm_in_memory(self->view, LEN));
+	}
+	EXPECT_EQ(0, sm_bad(self->view, LEN, 3));
 }
 
 TEST_HARNESS_MAIN
