@@ -10,7 +10,8 @@ help:
 #: make soak     all races at once, MINUTES=10 on each kernel; prints its SEED=N
 #: make bench    measure it beside the unmodified kernel and a later one
 #: make boot     a shell in the patched guest
-#: make tree     the patched kernel tree, in out/linux
+#: make tree     the patched kernel tree, in out/linux: edit there,
+#: make refresh  take the edits in out/linux back to this repository
 #: make series   the mail series, in out/series
 #: make deb      Debian packages of the patched kernel for a real machine, in out/deb
 #: make lint     checkpatch, sparse, shell and documentation checks
@@ -29,8 +30,10 @@ help:
 #:   T=GLOB               test: only the tests with such a name
 #:   CONFIG=FILE          deb: the kernel's configuration; else that of Debian's own
 #:   C="GLOB ..." RUNS=N  bench: only the cases with such names; so many times each
-#:   CHECK=apply|build    series: apply it with git am and compare with make
-#:                        tree, or compile every step
+#:   STEP=NAME            refresh: which step of the series an edit belongs to
+#:   FORCE=1              tree: drop the edits in out/linux
+#:   CHECK=apply|build|boot   series: apply it with git am and compare with make
+#:                        tree, or compile every step, or boot each, too
 #:   CMD="COMMAND"        boot: run this instead; make fails where it fails, and
 #:                        scripts/boot.sh exits with its very status
 #:   ADD="FILE DIR ..."   boot: put them, and the libraries they need, in /add
@@ -65,7 +68,10 @@ boot:
 tree:
 	@scripts/tree.sh linux
 
+refresh:
+	@scripts/tree.sh refresh
+
 clean:
 	rm -rf out
 
-.PHONY: help run test soak bench boot tree series deb lint clean
+.PHONY: help run test soak bench boot tree refresh series deb lint clean

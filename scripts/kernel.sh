@@ -3,9 +3,10 @@
 #
 # Build the guest's kernel and print the path of its image.
 #
-# usage: scripts/kernel.sh linux|base|peer
+# usage: scripts/kernel.sh linux|base|peer|step
 #
-# linux is the patched tree, base the unmodified one, peer a later unmodified one.
+# linux is the patched tree, base the unmodified one, peer a later unmodified one, step
+# what series.sh has put into out/step: the tree as of a step of the series.
 # ARCH=x86_64 (the default), i386 or ia64 chooses the machine; the kernel for ia64 has
 # no guest to boot in: it is linked only. DEBUG=1 adds costly checks, DEBUG=kcsan a
 # look for data races (x86_64 only), BENCH=1 leaves out all checks, to be measured.
@@ -26,7 +27,7 @@ fragments()
 	else
 		names+=(checks)
 	fi
-	[ "$name" != linux ] || [ "$BENCH" ] || names+=(linux)
+	[[ ! $name =~ linux|step ]] || [ "$BENCH" ] || names+=(linux)
 	[ "$name" != peer ] || names+=(peer)
 	case $DEBUG-$ARCH in
 	1-x86_64) names+=(debug sanitize) ;;
@@ -70,17 +71,17 @@ configure()
 	check_config "$@"
 }
 
-[ $# = 1 ] || die "usage: scripts/kernel.sh linux|base|peer"
+[ $# = 1 ] || die "usage: scripts/kernel.sh linux|base|peer|step"
 name=$1
 ARCH=${ARCH:-x86_64}
 DEBUG=${DEBUG:-} BENCH=${BENCH:-}
-[[ $name =~ ^(linux|base|peer)$ ]] ||
+[[ $name =~ ^(linux|base|peer|step)$ ]] ||
 	die "no kernel is called '$name': it is linux (patched), base or peer"
 [[ $ARCH =~ ^(x86_64|i386|ia64)$ ]] ||
 	die "no kernel configuration for ARCH=$ARCH: it is x86_64, i386 or ia64"
 
 need build
-"$TOP/scripts/tree.sh" "$name" >&2
+[ "$name" = step ] || "$TOP/scripts/tree.sh" "$name" >&2
 tree=$OUT/$name
 variant=$name$debug${BENCH:+-bench}
 dir=$OUT/build/$ARCH-$variant

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # Paths of ours that match a pattern, as whole files in the kernel tree.
-ours() { "$TOP/scripts/tree.sh" index | sed 's/^.. //' | grep -E "$1"; }
+ours() { "$TOP/scripts/tree.sh" index | cut -d ' ' -f 2 | grep -E "$1"; }
 
 # What checkpatch says of code that cannot be written otherwise: the macros of
 # a trace header, and a page table lock that is only pointed at. A patch that
@@ -16,15 +16,14 @@ ours() { "$TOP/scripts/tree.sh" index | sed 's/^.. //' | grep -E "$1"; }
 # directories. The choices of a Kconfig choice need no long help.
 check_checkpatch()
 {
-	local patch said
+	local name said
 
-	"$TOP/scripts/series.sh" >/dev/null
 	# away from our git repository, where it would look for LICENSES/
 	cd "$OUT/linux"
-	said=$(for patch in "$OUT"/series/*.patch; do
-			[[ $patch != */0000-* ]] || continue
+	said=$("$TOP/scripts/tree.sh" steps | while read -r name; do
+			git --git-dir="$OUT/git" format-patch -1 --stdout "refs/steps/$name" |
 			perl scripts/checkpatch.pl --strict --show-types --quiet --no-summary \
-				--min-conf-desc-length=1 --ignore FILE_PATH_CHANGES "$patch" 2>&1 || true
+				--min-conf-desc-length=1 --ignore FILE_PATH_CHANGES,ENOSYS - 2>&1 || true
 		done | awk 'BEGIN { RS = ""; ORS = "\n\n" }
 			/^CHECK:(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT):.*FILE: include\/trace\/events\// ||
 			/^CHECK:UNCOMMENTED_DEFINITION:.*\n\+\tspinlock_t \*/ { next }
@@ -74,8 +73,8 @@ compile()
 		PATH=$("$TOP/scripts/ia64-gcc.sh"):$PATH
 	fi
 	"$TOP/scripts/tree.sh" linux
-	mapfile -t targets < <(ours '\.c\.[0-9][0-9]\.patch$' | grep -vE '^(arch|tools)/' |
-		sed 's/\.c\.[0-9][0-9]\.patch$/.o/' | sort -u)
+	mapfile -t targets < <(ours '\.c\.[^.]+\.patch$' | grep -vE '^(arch|tools)/' |
+		sed 's/\.c\.[^.]*\.patch$/.o/' | sort -u)
 	for tree in base linux; do
 		mkdir -p "$OUT/build/lint-$arch-$tree"
 		warnings "$arch" $tree "${targets[@]}" >"$OUT/build/lint-$arch-$tree/warnings" || {

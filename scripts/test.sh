@@ -7,7 +7,8 @@
 #
 # ARCH=i386 or ia64 runs only the tests of that machine. T=GLOB picks tests by name
 # (numa/page_kinds), or by its last part (page_kinds):
-#	series, lint		the mail series gives the patched tree; code style
+#	series, refresh, lint	the mail series gives the patched tree; edits there find
+#				their way back; code style
 #	readme			it names commands and variables that exist
 #	tap			how the output of tests is read
 #	guest/*			what scripts/boot.sh promises, above all that it does
@@ -154,6 +155,90 @@ guest_swap()
 		CMD="cat /proc/swaps; $evict; grep /dev /proc/swaps" "$boot" &&
 	fails 0 "/dev/zram0" env CMD="cat /proc/swaps; $evict | grep -v ' 0\$'" "$boot" &&
 	fails 0 "/dev/vda" env SWAP=disk MEM=1G NODES=3 CMD="cat /proc/swaps" "$boot"
+}
+
+# as_somebody cmd...: with a name to sign patches off
+as_somebody()
+{
+	env GIT_CONFIG_COUNT=2 GIT_CONFIG_KEY_0=user.name GIT_CONFIG_VALUE_0=Somebody \
+		GIT_CONFIG_KEY_1=user.email GIT_CONFIG_VALUE_1=somebody@localhost "$@"
+}
+
+mail_series()
+{
+	local script=$TOP/scripts/series.sh
+
+	as_somebody CHECK=apply "$script" &&
+	grep -qx 'Signed-off-by: Somebody <somebody@localhost>' "$OUT"/series/0001-*.patch &&
+	grep -q '^base-commit: ' "$OUT/series/0000-cover-letter.patch" &&
+	[ -z "$(find "$OUT/series" -size +100k)" ] &&
+	fails 1 "git config user.name" env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=user.name \
+		GIT_CONFIG_VALUE_0= "$script" &&
+	fails 1 "error: CHECK=spelling" as_somebody CHECK=spelling "$script"
+}
+
+# Edits in out/linux come back: whole files, hunks, new ones of both, each in its step. A
+# base of only the files that we touch will do.
+refresh_edits()
+{
+	local dir=$OUT/test/refresh linux=$OUT/test/refresh/one/out/linux
+	local -x KERNEL_SRC=$dir/src
+
+	in_one() { make -C "$dir/one" --no-print-directory "$@"; }
+	rm -rf "$dir"
+	mkdir -p "$dir/one" "$KERNEL_SRC"
+	git -C "$TOP" ls-files -co --exclude-standard |
+		(cd "$TOP" && cpio -pdm --quiet "$dir/one") &&
+	git -C "$dir/one" init -q &&
+	{
+		git --git-dir="$OUT/git" log --format= --name-only --no-renames --diff-filter=MD base..HEAD
+		printf '%s\n' Makefile block/bio.c mm/mempolicy.c scripts/checkpatch.pl
+	} | sort -u | while read -r path; do
+		[ ! -e "$OUT/base/$path" ] || echo "$path"
+	done | (cd "$OUT/base" && cpio -pdm --quiet "$KERNEL_SRC") &&
+	in_one tree || return
+
+	# a step's line of a file that others add to, and a later step's
+	sed -i '1i # early' "$linux/mm/swapmig/Makefile"
+	sed -i '$a # late' "$linux/mm/swapmig/Makefile"
+	sed -i '3i /* whole */' "$linux/mm/swapmig/core.c"
+	# within a hunk, and away from it
+	sed -i 's/^#include <linux.swapmig.h>$/&\n#include <linux\/edit.h>/; $a /* end */' "$linux/mm/memory.c"
+	rm "$linux/tools/testing/selftests/swapmig/holder.c"
+	fails 2 "    mm/swapmig/core.c" in_one tree &&
+	grep -qF '/* whole */' "$linux/mm/swapmig/core.c" &&
+	in_one refresh &&
+	grep -qx '+#include <linux/edit.h>' "$dir/one/mm/memory.c.refault.patch" &&
+
+	# what no step has touched
+	echo '/* new hunk */' >>"$linux/block/bio.c" &&
+	echo '/* new file */' >"$linux/block/new.c" &&
+	fails 2 "make refresh STEP=NAME" in_one refresh &&
+	fails 2 "no such step" in_one refresh STEP=walkies &&
+	in_one refresh STEP=walk &&
+	grep -qx block/new.c "$dir/one/series/walk" &&
+	grep -qx '+/\* new hunk \*/' "$dir/one/block/bio.c.walk.patch" &&
+
+	# another clone gives the same, and the steps have what is theirs
+	(cd "$dir/one" && git ls-files -co --exclude-standard | while read -r path; do
+		[ ! -e "$path" ] || echo "$path"
+	done | cpio -pdm --quiet "$dir/two") &&
+	git -C "$dir/two" init -q &&
+	make -C "$dir/two" --no-print-directory tree &&
+	diff -r "$linux" "$dir/two/out/linux" &&
+	"$dir/two/scripts/tree.sh" step nodemap "$dir/nodemap" &&
+	grep -x '# early' "$dir/nodemap/mm/swapmig/Makefile" &&
+	! grep -x '# late' "$dir/nodemap/mm/swapmig/Makefile" &&
+
+	# what is not wanted, and what does not fit
+	echo '/* not wanted */' >>"$linux/mm/memory.c" &&
+	in_one tree FORCE=1 &&
+	! grep -F '/* not wanted */' "$linux/mm/memory.c" &&
+	sed -i 's/^ .*/ fits nowhere/' "$dir/one/mm/Kconfig.nodemap.patch" &&
+	fails 2 "mm/Kconfig.nodemap.patch: does not apply to mm/Kconfig of Linux 6.1" in_one tree &&
+	mv "$dir/one/mm/Kconfig.nodemap.patch" "$dir/one/mm/Kconfig.nodmap.patch" &&
+	fails 2 "has no step nodmap" in_one tree &&
+	rm -rf "$dir"
 }
 
 # The guest's kernel, packed as one for a real machine would be.
@@ -534,7 +619,8 @@ if [ "${DEBUG:-}" = kcsan ]; then
 	exit
 fi
 if [ "$arch" = x86_64 ]; then
-	check series "$TOP/scripts/series.sh" --check-apply
+	check series mail_series
+	check refresh refresh_edits
 	check lint "$TOP/scripts/lint.sh"
 fi
 built "$arch" ARCH="$arch" || { summary; exit; }

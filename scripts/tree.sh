@@ -3,15 +3,19 @@
 #
 # Kernel trees:
 #	tree.sh base		out/base, the pristine tree
-#	tree.sh linux		out/linux, the patched tree
+#	tree.sh linux		out/linux, the patched tree; FORCE=1 gives up edits in it
+#	tree.sh refresh		take the edits in out/linux back to this repository
 #	tree.sh peer		out/peer, a later kernel, pristine, to measure against
-#	tree.sh step NN DIR	DIR, the tree as of series step NN
-#	tree.sh stage NN DIR	DIR, only the files that step NN and those before it touch
-#	tree.sh index		what each step touches: "NN path-in-this-repository"
+#	tree.sh step NAME DIR	DIR, the tree as of a step of the series
+#	tree.sh steps		their names, in order
+#	tree.sh index		what each step touches: "NAME path-in-this-repository"
+#
+# out/git is the repository of out/linux: the tag base, and on it one commit for each
+# step, refs/steps/NAME. git tells what has been edited in out/linux, and writes only
+# files whose content changes, so that make rebuilds no more than it must.
 #
 # The base is Debian's linux-source-6.1, or the archive KERNEL_TARBALL, or the
-# tree KERNEL_SRC, which is only read. A file is written only if its content
-# changes, so that make rebuilds no more than it must.
+# tree KERNEL_SRC, which is only read.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -116,39 +120,47 @@ make_peer()
 
 # ---- what the steps touch ----
 
-# "NN path" for every file of ours that goes into the kernel, in step order.
-# A hunk tells its step by its name, a whole file is listed by one step.
+steps() { awk '!/^#/ && NF { print $1 }' "$series/order"; }
+
+# Which part of this repository is no part of a kernel tree.
+not_kernel=(':!/.ci' ':!/.gitignore' ':!/COPYING' ':!/Makefile' ':!/README.md' ':!/man'
+	    ':!/scripts' ':!/series')
+
+our_files() { git -C "$TOP" -c safe.directory='*' ls-files -co --exclude-standard -- "$@"; }
+
+# "STEP path" for every file of ours that goes into the kernel, in the order of the steps. A
+# hunk tells its step by its name, PATH.STEP.patch; series/STEP lists the whole files that
+# begin with it. A whole file may have hunks: what later steps add to it.
 index()
 {
-	local file nn
+	local file step
 
 	{
-		for file in "$series"/[0-9][0-9]-*; do
-			[ -e "$file" ] || die "series/: there are no steps"
-			nn=${file##*/}
-			nn=${nn%%-*}
-			[ "$nn" != 00 ] || continue
-			echo "step $nn ${file##*/}"
-			sed -n "1,/^Files:/d; /./s/^/lists $nn /p" "$file"
+		for step in $(steps); do
+			[ -e "$series/$step" ] || die "series/order: there is no series/$step"
+			echo "step $step"
+			sed -n "1,/^Files:/d; /./s/^/lists $step /p" "$series/$step"
 		done
 		# what is deleted but not committed yet is listed too, hence the test
-		git -C "$TOP" -c safe.directory='*' ls-files -co --exclude-standard -- \
-			mm include arch kernel lib fs Documentation tools ':(top,glob)*.[0-9][0-9].patch' |
-		while read -r file; do
+		{
+			our_files :/ "${not_kernel[@]}"
+			our_files ':/*.patch'
+		} | sort -u | while read -r file; do
 			[ ! -e "$TOP/$file" ] || echo "file $file"
 		done
 	} | awk '
 		function complain(text) { print "error: " text >"/dev/stderr"; bad = 1 }
-		$1 == "step" && $2 in step { complain("series: two steps " $2 ": " step[$2] " and " $3) }
-		$1 == "step" { step[$2] = $3 }
+		$1 == "step" { nr[$2] = sprintf("%02d", ++steps) }
 		$1 == "lists" { lists[$3] = lists[$3] " " $2 }
 		$1 != "file" { next }
-		match($2, /\.[0-9][0-9]\.patch$/) {
-			nn = substr($2, RSTART + 1, 2)
-			if (nn in step)
-				print nn, $2
+		/\.patch$/ {
+			step = $2
+			sub(/\.patch$/, "", step)
+			sub(/.*\./, "", step)
+			if (step in nr)
+				print nr[step], step, $2
 			else
-				complain($2 ": there is no series/" nn "-*")
+				complain($2 ": series/order has no step " step)
 			next
 		}
 		{
@@ -160,7 +172,7 @@ index()
 			}
 			n = split(owners, owner, " ")
 			if (n == 1)
-				print owner[1], $2
+				print nr[owner[1]], owner[1], $2
 			else if (n == 0)
 				complain($2 ": in no step, list it under Files: in one of series/*")
 			else
@@ -171,164 +183,353 @@ index()
 				if (!(path in used))
 					complain("series: step" lists[path] " lists " path ", which does not exist")
 			exit bad
-		}' | sort
+		}' | sort -k1,1 -k3,3 | cut -d ' ' -f 2-
 }
 
-# ---- the files as of a step ----
+# ---- the steps as commits ----
 
-# fetch PATH: have the base's PATH in the stage, unless an earlier step left it.
-fetch()
+# Nobody's settings, and not the repository that a hook may run us in, decide what git does.
+name=$(git -C "$TOP" config user.name) || name=
+email=$(git -C "$TOP" config user.email) || email=
+unset "${!GIT_@}"
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+export GIT_AUTHOR_NAME=${name:-nobody} GIT_AUTHOR_EMAIL=${email:-nobody@localhost}
+export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
+export GIT_AUTHOR_DATE='2026-01-01T00:00:00Z' GIT_COMMITTER_DATE='2026-01-01T00:00:00Z'
+
+tree=$OUT/linux
+repo=$OUT/git
+
+# On out/linux, its repository, and an index that is no matter of out/linux.
+linux_git() { git --git-dir="$repo" --work-tree="$tree" "$@"; }
+steps_git() { GIT_INDEX_FILE=$repo/steps.index git --git-dir="$repo" "$@"; }
+
+# "path" of what a hunk changes.
+hunk_path() { sed -E 's/\.[^./]+\.patch$//' <<<"$1"; }
+
+# What series/retire names for a step, as retire.pl wants it.
+retire_list() { awk -v step="$1" '!/^#/ && $1 == step { print $2, $3, $4 }' "$series/retire"; }
+
+retire_files()
 {
-	[ ! -e "$stage/$1" ] || return 0
-	[ -e "$OUT/base/$1" ] || return 1
-	mkdir -p "$stage/$(dirname "$1")"
-	cp "$OUT/base/$1" "$stage/$1"
+	"$TOP/scripts/retire.pl" "$2" "$1" || die "series/retire does not fit Linux $version"
 }
 
+# Take what series/retire names for this step out of the index.
 retire()
 {
-	local path
+	local list=$OUT/retire.list dir=$OUT/retire path
 
-	[ -e "$series/retire" ] || return 0
-	while read -r path; do
-		fetch "$path" || die "series/retire: Linux $version has no $path"
-	done < <(awk '!/^#/ && NF { print $1 }' "$series/retire" | sort -u)
-	"$TOP/scripts/retire.pl" "$stage" "$series/retire" ||
-		die "series/retire does not fit Linux $version"
+	retire_list "$1" >"$list"
+	[ -s "$list" ] || return 0
+	rm -rf "$dir"
+	while read -r path _; do
+		mkdir -p "$dir/$(dirname "$path")"
+		steps_git cat-file blob ":$path" >"$dir/$path" ||
+			die "series/retire: Linux $version has no $path"
+	done <"$list"
+	retire_files "$list" "$dir"
+	while read -r path _; do
+		set_file "$path" "$dir/$path"
+	done <"$list"
 }
 
-# Exact context at whatever line it has moved to: a hunk that only nearly fits
-# is one to look at.
+# set_file PATH FILE: have the content of FILE at PATH in the index.
+set_file()
+{
+	local mode=100644
+
+	[ ! -x "$2" ] || mode=100755
+	steps_git update-index --add --cacheinfo "$mode,$(steps_git hash-object -w "$2"),$1"
+}
+
+# Exact context at whatever line it has moved to: a hunk that only nearly fits is one to
+# look at.
 apply_hunk()
 {
-	local hunk=$1 path=${1%.[0-9][0-9].patch} said nr
+	local hunk=$1 path said
+	shift
 
-	fetch "$path" || die "$hunk: Linux $version has no $path"
-	said=$(patch --fuzz=0 --force --no-backup-if-mismatch --reject-file=- \
-		"$stage/$path" "$TOP/$hunk") && return
-	nr=$(sed -n 's/^Hunk #\([0-9]*\) FAILED.*/\1/p' <<<"$said" | head -n 1)
-	if [ -n "$nr" ]; then
-		say "$(awk -v nr="$nr" '/^@@/ { n++ } n == nr' "$TOP/$hunk" | sed 's/^/    /')"
-		die "$hunk: hunk $nr, shown above, does not apply to $path of Linux $version"
-	fi
-	die "$hunk: does not apply to $path of Linux $version: $said"
+	said=$(steps_git apply --cached --whitespace=nowarn "$@" "$TOP/$hunk" 2>&1) && return
+	path=$(hunk_path "$hunk")
+	say "    ${said//$'\n'/$'\n'    }"
+	die "$hunk: does not apply to $path of Linux $version"
 }
 
-add_file()
+# What a step begins with: hunks, and whole files without what later steps add to them.
+apply_step()
 {
-	[ ! -e "$OUT/base/$1" ] ||
-		die "$1: Linux $version has this file, change it by $1.NN.patch"
-	mkdir -p "$stage/$(dirname "$1")"
-	cp "$TOP/$1" "$stage/$1"
+	local step=$1 index=$2 path hunks hunk
+
+	retire "$step"
+	while read -r _ path; do
+		case $path in
+		*.patch)
+			apply_hunk "$path" ;;
+		*)
+			! steps_git cat-file -e ":$path" 2>/dev/null ||
+				die "$path: Linux $version has this file, change it by $path.STEP.patch"
+			set_file "$path" "$TOP/$path"
+			hunks=$(awk -v path="$path" 'index($2, path ".") == 1 && /\.patch$/ { print $2 }' <<<"$index" | tac)
+			for hunk in $hunks; do
+				apply_hunk "$hunk" -R
+			done ;;
+		esac
+	done < <(awk -v step="$step" '$1 == step' <<<"$index" | sort -k2,2)
 }
 
-# A Makefile stands here in its last state. In an earlier step the lines that
-# name an object whose source arrives later are left out.
-trim_makefile()
-{
-	local makefile=$1 dir object source
-	dir=$(dirname "$makefile")
+# The message in a file of series/: all above its list of files.
+message() { sed '/^Files:/,$d' "$series/$1"; }
 
-	while read -r object; do
-		for source in "$dir/${object%.o}".[cS]; do
-			[ ! -e "$TOP/$source" ] || [ -e "$stage/$source" ] ||
-				sed -i "/[[:space:]]${object//./\\.}\([[:space:]]\|$\)/d" "$stage/$makefile"
+check_message()
+{
+	message "$1" | awk 'NR == 1 || NR == 3 { want += NF > 0 } NR == 2 { want += NF == 0 }
+		END { exit want != 3 }' ||
+		die "series/$1: it has to start with a subject, an empty line and a changelog"
+}
+
+# One line that changes when the steps do.
+steps_id()
+{
+	{
+		cat "$OUT/base.stamp"
+		echo "$name $email"
+		cat "$TOP/scripts/tree.sh" "$TOP/scripts/retire.pl" "$series"/*
+		index | while read -r step path; do
+			echo "$step $path $(stat -c %A "$TOP/$path")"
+			cat "$TOP/$path"
 		done
-	done < <(grep -oE '[A-Za-z0-9_-]+\.o\b' "$TOP/$makefile" | sort -u)
+	} | sha1sum
 }
 
-# The state after step $1 of everything the series touches, in $stage.
-fill_stage()
+# A commit for each step. Prints the last one.
+commit_steps()
 {
-	local last=$1 nn path index makefiles=()
+	local index step commit=base new
 
 	index=$(index) || exit 1
-	rm -rf "$stage"
-	mkdir -p "$stage"
-	[ "$last" = 00 ] || retire
-	while read -r nn path; do
-		[[ -n $nn && ! $nn > $last ]] || continue
-		case $path in
-		*.[0-9][0-9].patch) apply_hunk "$path" ;;
-		*) add_file "$path" ;;
-		esac
-		[[ $path != */Makefile ]] || makefiles+=("$path")
-	done <<<"$index"
-	for path in "${makefiles[@]}"; do
-		trim_makefile "$path"
+	steps_git for-each-ref --format='delete %(refname)' refs/steps | steps_git update-ref --stdin
+	steps_git read-tree base
+	for step in $(steps); do
+		check_message "$step"
+		apply_step "$step" "$index"
+		new=$(steps_git write-tree)
+		[ "$new" != "$(steps_git rev-parse "$commit^{tree}")" ] ||
+			die "series/$step: the step changes nothing"
+		commit=$({ message "$step"; echo "Signed-off-by: $GIT_AUTHOR_NAME <$GIT_AUTHOR_EMAIL>"; } |
+			steps_git commit-tree -p "$commit" "$new")
+		steps_git update-ref "refs/steps/$step" "$commit"
+	done
+	echo "$commit"
+}
+
+# ---- out/linux ----
+
+copy_base()
+{
+	rm -rf "$tree" "$repo"
+	cp -a "$OUT/base" "$tree"
+	git init -q --bare "$repo"
+	linux_git config core.looseCompression 1
+	linux_git config gc.auto 0
+	linux_git add -A -f
+	linux_git commit -q -m "Linux $version"
+	linux_git tag base
+}
+
+edits() { linux_git status --porcelain --untracked-files=all --no-renames; }
+
+make_linux()
+{
+	local base id new changed
+
+	base=$(cksum <"$OUT/base.stamp")-$(stat -c %Y "$OUT/base.stamp")
+	if [ ! -e "$repo/swapmig-base" ] || [ "$(<"$repo/swapmig-base")" != "$base" ]; then
+		[ ! -e "$repo/swapmig-id" ] || [ -n "${FORCE-}" ] || [ -z "$(edits)" ] ||
+			refuse "the base has changed, and"
+		step "copy out/base to out/linux" copy_base
+		echo "$base" >"$repo/swapmig-base"
+	fi
+	# an interrupt left files that are no edits
+	if [ -n "${FORCE-}" ] || [ -e "$repo/swapmig-laying" ]; then
+		linux_git reset -q --hard
+		linux_git clean -qfd
+	elif [ -n "$(edits)" ]; then
+		refuse
+	fi
+	id=$(steps_id) || exit 1
+	[ "$(cat "$repo/swapmig-id" 2>/dev/null)" != "$id" ] || [ -e "$repo/swapmig-laying" ] || return 0
+	new=$(commit_steps) || exit 1
+	changed=$(linux_git diff --name-only --no-renames HEAD "$new" | wc -l)
+	touch "$repo/swapmig-laying"
+	linux_git reset -q --hard "$new"
+	echo "$id" >"$repo/swapmig-id"
+	rm "$repo/swapmig-laying"
+	[ "$changed" = 0 ] ||
+		say "out/linux is Linux $version with our $(index | wc -l) files and hunks, $changed files changed"
+}
+
+refuse()
+{
+	say "$(edits | sed 's/^.. /    /')"
+	die "${1:+$1 }out/linux has been edited, see above: make refresh takes the edits back, make tree FORCE=1 drops them"
+}
+
+# ---- from out/linux back here ----
+
+# content COMMIT PATH: to stdout, nothing if it is not there.
+content() { linux_git cat-file blob "$1:$2" 2>/dev/null || true; }
+
+# The diff between two files as a hunk of PATH, with no more context than it needs.
+make_hunk()
+{
+	local old=$1 new=$2 path=$3 hunk=$4
+
+	diff -U1 --label "a/$path" --label "b/$path" "$old" "$new" >"$hunk.new" || [ $? = 1 ]
+	if [ -s "$hunk.new" ]; then
+		mv "$hunk.new" "$hunk"
+	else
+		rm -f "$hunk.new" "$hunk"
+	fi
+}
+
+# The steps that change PATH so far, in order.
+steps_of()
+{
+	local step before=base
+
+	for step in $(steps); do
+		linux_git diff --quiet "$before" "refs/steps/$step" -- "$1" || echo "$step"
+		before=refs/steps/$step
 	done
 }
 
-# ---- whole trees ----
-
-same() { cmp -s "$1" "$2" && [ "$(stat -c %A "$1")" = "$(stat -c %A "$2")" ]; }
-
-# Never written in place: the tree may share its files with out/base.
-replace()
+# list_file STEP PATH: PATH begins with this step, unless a directory of the list has it.
+list_file()
 {
-	mkdir -p "$(dirname "$2")"
-	cp "$1" "$2.new"
-	mv -f "$2.new" "$2"
+	index 2>/dev/null | grep -qxF "$1 $2" || echo "$2" >>"$series/$1"
 }
 
-# sync_tree DIR: the base with the stage laid over it, touching only what differs.
-# DIR.stamp knows the base and the files that were laid over it the last time.
-sync_tree()
+unlist_file()
 {
-	local tree=$1 path changed=0
-
-	while read -r path; do
-		if [ ! -e "$OUT/base/$path" ]; then
-			rm -f "$tree/$path"
-			rmdir -p "$tree/${path%/*}" 2>/dev/null || true
-		else
-			replace "$OUT/base/$path" "$tree/$path"
-		fi
-		changed=$((changed + 1))
-	done < <(tail -n +2 "$tree.stamp" | while read -r path; do
-			[ -e "$stage/$path" ] || echo "$path"
-		done)
-
-	(cd "$stage" && find . -type f -printf '%P\n' | sort) >"$tree.files"
-	# known before the first is laid, lest an interrupt leaves one unknown
-	{ head -n 1 "$tree.stamp"; tail -n +2 "$tree.stamp"; cat "$tree.files"; } >"$tree.stamp.new"
-	mv "$tree.stamp.new" "$tree.stamp"
-	while read -r path; do
-		if ! same "$stage/$path" "$tree/$path"; then
-			replace "$stage/$path" "$tree/$path"
-			changed=$((changed + 1))
-		fi
-	done <"$tree.files"
-	{ head -n 1 "$tree.stamp"; cat "$tree.files"; } >"$tree.stamp.new"
-	mv "$tree.stamp.new" "$tree.stamp"
-	rm "$tree.files"
-	echo "$changed"
+	sed -i "\|^${2//./\\.}\$|d" "$series/$1"
 }
 
-# make_tree NN DIR CP-OPTION
-make_tree()
-{
-	local last=$1 tree=$2 id changed
+in_base() { linux_git cat-file -e "base:$1" 2>/dev/null; }
 
-	stage=$OUT/stage
-	fill_stage "$last"
-	id=$(cksum <"$OUT/base.stamp")-$(stat -c %Y "$OUT/base.stamp")
-	if [ ! -e "$tree.stamp" ] || [ "$(head -n 1 "$tree.stamp")" != "$id" ]; then
-		rm -rf "$tree" "$tree.stamp"
-		mkdir -p "$(dirname "$tree")"
-		step "copy out/base to $(short "$tree")" cp "$3" "$OUT/base" "$tree"
-		echo "$id" >"$tree.stamp"
+# The steps that an edit of PATH concerns; an edit that cannot be taken back is refused
+# before any is.
+owners_of()
+{
+	local owners
+
+	[ -e "$tree/$1" ] || ! in_base "$1" || die "$1: a step cannot delete a file of the base"
+	owners=$(steps_of "$1")
+	[ -z "${STEP-}" ] || owners=$(steps | grep -xF -e "$STEP" -e "${owners:-$STEP}")
+	[ -n "$owners" ] || die "$1: no step changes it yet, say which one does: make refresh STEP=NAME"
+	echo "$owners"
+}
+
+# The edit of a file between HEAD and out/linux goes to the step that it belongs to; where
+# several change the file, to the first one whose lines it touches.
+refresh_file()
+{
+	local path=$1 owners=$2 dir=$OUT/refresh step first last whole=''
+
+	first=$(head -n 1 <<<"$owners")
+	last=$(tail -n 1 <<<"$owners")
+	in_base "$path" || whole=1
+	if [ ! -e "$tree/$path" ]; then
+		rm -f "$TOP/$path" "$TOP/$path".*.patch
+		unlist_file "$first" "$path"
+		say "    $path is deleted"
+		return
 	fi
-	changed=$(sync_tree "$tree")
-	[ "$changed" = 0 ] ||
-		say "$(short "$tree") is Linux $version with our $(tail -n +2 "$tree.stamp" | wc -l) files, $changed of them changed"
+
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	content HEAD "$path" >"$dir/old"
+	content base "$path" >"$dir/before"
+	for step in $owners; do
+		content "refs/steps/$step" "$path" >"$dir/now"
+		if [ "$step" = "$last" ]; then
+			cp "$tree/$path" "$dir/now"
+		elif [ -z "${STEP-}" ] || ! steps | sed "/^$STEP\$/,\$d" | grep -qx "$step"; then
+			# where the edit is of lines that a later step adds, this one has none
+			git merge-file -q --ours "$dir/now" "$dir/old" "$tree/$path"
+		fi
+		if [ "$whole" ] && [ "$step" = "$first" ]; then
+			mkdir -p "$TOP/$(dirname "$path")"
+			cp "$tree/$path" "$TOP/$path"
+			[ -n "$(steps_of "$path")" ] || list_file "$step" "$path"
+		else
+			retired "$step" "$path" "$dir/before"
+			mkdir -p "$TOP/$(dirname "$path")"
+			make_hunk "$dir/before" "$dir/now" "$path" "$TOP/$path.$step.patch"
+		fi
+		mv "$dir/now" "$dir/before"
+	done
+	say "    $path: $(tr '\n' ' ' <<<"$owners")"
 }
 
-usage() { sed -n '5,10s/^#\t\(tree.sh\)/scripts\/\1/p' "$0" >&2; exit 1; }
+# retired STEP PATH FILE: have in FILE what the step leaves of PATH before its hunk is applied.
+retired()
+{
+	local list=$OUT/retire.list dir=$OUT/retire
+
+	retire_list "$1" | awk -v path="$2" '$1 == path' >"$list"
+	[ -s "$list" ] || return 0
+	rm -rf "$dir"
+	mkdir -p "$dir/$(dirname "$2")"
+	cp "$3" "$dir/$2"
+	retire_files "$list" "$dir"
+	cp "$dir/$2" "$3"
+}
+
+refresh()
+{
+	local paths path new edited
+	local -A owners
+
+	[ -e "$repo/swapmig-id" ] || die "there is no out/linux yet: make tree"
+	[ -z "${STEP-}" ] || steps | grep -qxF "$STEP" || die "STEP=$STEP: series/order has no such step"
+	paths=$(edits | cut -c 4-)
+	[ -n "$paths" ] || { say "out/linux has no edits"; return; }
+	[ "$(steps_id)" = "$(<"$repo/swapmig-id")" ] ||
+		die "both out/linux and this repository have changed since make tree: take one change back (git stash), make refresh, and bring it again"
+	for path in $paths; do
+		owners[$path]=$(owners_of "$path") || exit 1
+	done
+	linux_git add -A
+	edited=$(linux_git write-tree)
+	linux_git reset -q
+	for path in $paths; do
+		refresh_file "$path" "${owners[$path]}"
+	done
+	new=$(commit_steps) || exit 1
+	[ "$(linux_git rev-parse "$new^{tree}")" = "$edited" ] ||
+		die "the steps do not give out/linux: $(linux_git diff --name-only "$new" "$edited" | tr '\n' ' ')"
+	linux_git reset -q "$new"
+	steps_id >"$repo/swapmig-id"
+	say "the edits in out/linux are taken back"
+}
+
+# The tree of a step in a directory of its own.
+make_step()
+{
+	local dir=$2
+
+	mkdir -p "$dir"
+	GIT_INDEX_FILE=$repo/$(tr / - <<<"${dir#/}").index \
+		git --git-dir="$repo" --work-tree="$dir" read-tree -u --reset "refs/steps/$1"
+}
+
+usage() { sed -n '5,12s/^#\t\(tree.sh\)/scripts\/\1/p' "$0" >&2; exit 1; }
 
 mkdir -p "$OUT"
 case ${1-}/$# in
-base/1 | linux/1 | peer/1 | step/3 | stage/3) ;;
+base/1 | linux/1 | refresh/1 | peer/1 | step/3) ;;
+steps/1) steps; exit ;;
 index/1) index; exit ;;
 *) usage ;;
 esac
@@ -343,7 +544,7 @@ fi
 make_base
 version=$(tree_version "$OUT/base")
 case $1 in
-linux)	make_tree 99 "$OUT/linux" -a ;;
-step)	make_tree "$2" "$(realpath -m "$3")" -al ;;
-stage)	stage=$(realpath -m "$3"); fill_stage "$2" ;;
+linux)	 make_linux ;;
+refresh) refresh ;;
+step)	 make_linux; make_step "$2" "$(realpath -m "$3")" ;;
 esac
