@@ -103,30 +103,13 @@ static void clear_root(int version)
 	close(fd);
 }
 
-/*
- * The controller goes from one hierarchy to the other, and not before the
- * last user of the old one is quite gone.
- */
 static int cpuset_root(int version)
 {
-	int fd, tries;
+	int fd = sm_cgroup_of(version, "cpuset");
 
-	for (tries = 0; tries < 100; tries++) {
-		fd = version == 1 ? sm_mount_fd("cgroup", "cpuset") :
-				    sm_mount_fd("cgroup2", NULL);
-		if (fd >= 0 && (version == 1 ||
-				!sm_write_at(fd, "cgroup.subtree_control",
-					     "+cpuset"))) {
-			remove_groups(fd);
-			return fd;
-		}
-		if (fd >= 0)
-			close(fd);
-		else if (errno != EBUSY)
-			return -1;
-		usleep(50000);
-	}
-	return -1;
+	if (fd >= 0)
+		remove_groups(fd);
+	return fd;
 }
 
 static int make_group(struct _test_data_cpuset *self, const char *name,
@@ -477,7 +460,6 @@ SM_TEST_F(cpuset, writer_without_target_node)
  */
 #define TRACING	"/sys/kernel/tracing/instances"
 #define TRACE	TRACING "/swapmig.cpuset"
-#define GIVE_UP	(20 * sm_slow())	/* seconds, after which others do wait */
 #define THREADS	150
 
 #define PEER_THREADS	102
@@ -512,12 +494,55 @@ static long serve_threads(int what, void *arg)
 	return 0;
 }
 
+static int name_device(struct _test_data_blocked *self)
+{
+	const char *disk = getenv("SWAPMIG_DISK");
+	struct stat st;
+
+	if (!disk || stat(disk, &st))
+		return -1;
+	snprintf(self->device, sizeof(self->device), "%u:%u",
+		 major(st.st_rdev), minor(st.st_rdev));
+	return 0;
+}
+
 static int limit_writes(struct _test_data_blocked *self, const char *limit)
 {
 	char value[64];
 
 	snprintf(value, sizeof(value), "%s wbps=%s", self->device, limit);
 	return group_set(&self->groups, A, "io.max", value);
+}
+
+/*
+ * A test that was ended by its time limit has left the limit of the device. Nothing
+ * could be taken out of swap.
+ */
+static void lift_limit(void)
+{
+	struct _test_data_blocked self;
+
+	self.groups.root = sm_mount_fd("cgroup2", NULL);
+	if (self.groups.root < 0)
+		return;
+	if (!name_device(&self))
+		limit_writes(&self, "max");
+	close(self.groups.root);
+}
+
+static pid_t program;
+
+/* Exit handlers run before destructors, of which one turns swap off. */
+static void lift_limit_at_exit(void)
+{
+	if (getpid() == program)
+		lift_limit();
+}
+
+static void __attribute__((constructor)) prepare(void)
+{
+	program = getpid();
+	atexit(lift_limit_at_exit);
 }
 
 /* How often the trace has @event. */
@@ -538,8 +563,8 @@ static int traced(const char *event)
 FIXTURE_SETUP(blocked)
 {
 	struct _test_data_cpuset *groups = &self->groups;
-	struct stat st;
 
+	lift_limit();
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_DISK));
 	SM_NEED(sm_lacks_path(TRACING));
@@ -552,15 +577,15 @@ FIXTURE_SETUP(blocked)
 	if (groups->root < 0 ||
 	    sm_write_at(groups->root, "cgroup.subtree_control", "+memory +io"))
 		SM_NEED("the controllers are not to be had");
-	ASSERT_EQ(0, stat(getenv("SWAPMIG_DISK"), &st));
-	snprintf(self->device, sizeof(self->device), "%u:%u",
-		 major(st.st_rdev), minor(st.st_rdev));
-	ASSERT_EQ(0, sm_swap_on(SM_DISK, 64 * MIB));
-	ASSERT_EQ(0, sm_prefer("swap"));
+	ASSERT_EQ(0, name_device(self));
 	for (int i = 0; i < 2; i++)
 		snprintf(groups->node[i], sizeof(groups->node[i]), "%d",
 			 sm_node(i));
 	ASSERT_EQ(0, make_group(groups, A, groups->node[0]));
+	if (limit_writes(self, "max"))
+		SM_NEED("io.max is not to be had");
+	ASSERT_EQ(0, sm_swap_on(SM_DISK, 64 * MIB));
+	ASSERT_EQ(0, sm_prefer("swap"));
 	ASSERT_EQ(0, make_group(groups, B, groups->node[0]));
 	ASSERT_EQ(0, make_group(groups, C, groups->node[0]));
 	groups->buf.addr = sm_map(LEN);
@@ -575,8 +600,6 @@ FIXTURE_SETUP(blocked)
 	ASSERT_EQ(0, sm_cgroup_attach(groups->root, B, self->other.pid));
 	ASSERT_EQ(0, sm_peer_ask(&groups->peer, SM_PEER_FILL));
 	ASSERT_EQ(0, sm_peer_ask(&self->other, SM_PEER_FILL));
-	if (limit_writes(self, "max"))
-		SM_NEED("io.max is not to be had");
 	rmdir(TRACE);
 	ASSERT_EQ(0, mkdir(TRACE, 0700));
 	ASSERT_EQ(0, sm_write(TRACE "/events/swapmig/swapmig_begin/enable", "1"));
@@ -618,7 +641,18 @@ static void unblock(SM_ARGS(blocked))
 	self->writer = 0;
 }
 
-/* Who changes A for the second time; the change is made, but not followed. */
+/*
+ * The status of a child, which ends while A is blocked: one that waits for A does not
+ * end, and the test's time limit says so.
+ */
+static int ends(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/* A child that changes A for the second time; its change is made, but not followed. */
 static pid_t change_back(struct _test_data_blocked *self)
 {
 	char mems[16] = "";
@@ -637,38 +671,19 @@ static pid_t change_back(struct _test_data_blocked *self)
 	return pid;
 }
 
-/* The status of a child that ends while A is blocked; -1 if it does not. */
-static int ends(pid_t pid)
-{
-	int status, tries;
-
-	for (tries = 0; tries < GIVE_UP * 100; tries++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return status;
-		usleep(10000);
-	}
-	return -1;
-}
-
-/* Is the write of @value to @file done while A is blocked? With the errno @error. */
+/* The write of @value to @file is done while A is blocked. Its errno is @error. */
 static bool meanwhile(struct _test_data_blocked *self, const char *group,
 		      const char *file, const char *value, int error)
 {
 	pid_t pid = sm_fork();
-	int status;
 
 	if (!pid) {
 		errno = 0;
 		group_set(&self->groups, group, file, value);
 		_exit(errno);
 	}
-	status = ends(pid);
-	if (status != -1)
-		return WIFEXITED(status) && WEXITSTATUS(status) == error &&
-		       !waitpid(self->writer, NULL, WNOHANG);
-	limit_writes(self, "max");
-	sm_reap(pid);
-	return false;
+	return ends(pid) == W_EXITCODE(error, 0) &&
+	       !waitpid(self->writer, NULL, WNOHANG);
 }
 
 SM_TEST_F(blocked, nothing_to_migrate)
