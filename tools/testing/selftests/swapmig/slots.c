@@ -228,7 +228,7 @@ SM_TEST_F(slots, kept_among_others)
 	munmap(other, ROOM / 2);
 }
 
-/* Whoever brings memory back: swapoff is no exception. */
+/* swapoff brings memory back to the same node as a touch does. */
 SM_TEST_F(slots, swapoff)
 {
 	long pages = sm_pages(LEN);
