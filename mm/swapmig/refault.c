@@ -5,8 +5,8 @@
  * The swap slot of an evicted page has a refault node, on which the page is
  * allocated when it is swapped in.  The nodes of neighbouring slots are kept in one
  * block, because such slots tend to be allocated and freed together.  Each swap
- * device has an XArray that holds its blocks.  Freeing a slot clears its refault node, so that the next user
- * of the slot does not inherit it.
+ * device has an XArray that holds its blocks.  Freeing a slot clears its refault
+ * node, so that the next user of the slot does not inherit it.
  *
  * A refault node is set only while the slot cannot be freed.  The caller holds the
  * lock of a folio in the swap cache, or the lock of a page-table or page-cache entry
