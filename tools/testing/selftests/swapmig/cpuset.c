@@ -623,13 +623,15 @@ FIXTURE_TEARDOWN(blocked)
 /* Begin to migrate @group, which does not end before limit_writes() says so. */
 static void block(SM_ARGS(blocked), const char *group)
 {
+	int before = traced("swapmig_begin:");
+
 	ASSERT_EQ(0, limit_writes(self, "2"));
 	self->writer = sm_fork();
 	ASSERT_LE(0, self->writer);
 	if (!self->writer)
 		_exit(group_set(&self->groups, group, "cpuset.mems",
 				self->groups.node[1]) ? 1 : 0);
-	while (traced("swapmig_begin:") != 1)
+	while (traced("swapmig_begin:") <= before)
 		ASSERT_EQ(0, waitpid(self->writer, NULL, WNOHANG));
 }
 
