@@ -149,7 +149,8 @@ static void write_dirty_files(struct list_head *folios)
 
 /*
  * Folios that are in the swap cache keep their slots: send what these hold where
- * the folios are sent.  Who has them locked goes first: @later is for the next round.
+ * the folios are sent.  A task that has one locked goes first: @later is for the next
+ * round.
  */
 static void aim_swap_cache(struct swapmig_call *call, struct list_head *folios,
 			   struct list_head *later)
@@ -237,7 +238,7 @@ static void evict_reap(struct swapmig_call *call, struct list_head *folios)
 	int round;
 
 	for (round = 1; round < EVICT_ROUNDS && !list_empty(folios); round++) {
-		/* Who ends write-back may not have let go of the folio yet. */
+		/* The end of write-back may not have let go of the folio yet. */
 		if (round > 1)
 			schedule_timeout_killable(1);
 		if (!wait_written(folios))

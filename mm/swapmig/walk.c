@@ -55,7 +55,7 @@ static int walk_pause(struct walk *w, unsigned long addr)
 }
 
 /*
- * Who cannot write a file must not drop its pages from the page cache either:
+ * A caller that cannot write a file must not drop its pages from the page cache:
  * the time its next reader needs would tell them when it is read.  A file system
  * that has to wait to answer does so with a no, as mmap_lock is held.  The files
  * behind System V shared memory allow everything to all; what has been allowed
@@ -405,7 +405,7 @@ static int walk_page_cache(struct walk *w, struct vm_area_struct *vma,
 
 /*
  * Shared memory that is in swap leaves no trace in the page tables, only in the
- * page cache.  Who else uses it cannot be seen there either.
+ * page cache.  Nor can the processes that use it be seen there.
  */
 static int walk_shmem(struct walk *w, struct vm_area_struct *vma,
 		      unsigned long addr, unsigned long end)

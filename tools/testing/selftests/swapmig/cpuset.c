@@ -281,7 +281,7 @@ SM_TEST_F(cpuset, attach_without_memory_does_not_wait)
 	keeps_nobody_waiting(_metadata, self, attach_oneself);
 }
 
-/* Who writes to a group waits, too, and may do so longer than the group lives. */
+/* A task that writes to a group waits, too, and maybe longer than the group lives. */
 static int remove_group_written_to(struct _test_data_cpuset *self)
 {
 	char state;
