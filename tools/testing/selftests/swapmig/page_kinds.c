@@ -109,11 +109,11 @@ static void moves(SM_ARGS(kinds), void *addr)
 
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, self->node));
-	/* What else the process has there may be evicted. */
-	others = sm_mapped_on_node(0, self->node) - pages;
 	evicted = sm_vmstat("swapmig_evicted");
 	moved = sm_vmstat("swapmig_moved");
 	failed = sm_vmstat("swapmig_failed");
+	/* What else the process has there may be evicted: its program, too. */
+	others = sm_mapped_on_node(0, self->node) - pages;
 
 	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
 
