@@ -61,8 +61,15 @@ step_tick()
 	done
 }
 
-# Where step "what" leaves the output.
-step_log() { printf '%s/log/%s.log' "$OUT" "$(printf '%s' "$1" | tr -cs 'A-Za-z0-9._' -)"; }
+# Where step "what" leaves the output. A list of packages may be longer than a
+# file name can be.
+step_log()
+{
+	local name
+
+	name=$(printf '%s' "$1" | tr -cs 'A-Za-z0-9._' -)
+	printf '%s/log/%.100s.log' "$OUT" "$name"
+}
 
 # step "what" cmd...: run cmd (a function will do) with its output in
 # out/log/<what>.log and tell how long it took. On failure the lines that
