@@ -95,7 +95,8 @@ step()
 	trap 'kill -- -$cmd -$tick 2>/dev/null; say " interrupted"; exit 130' INT TERM
 	wait $cmd || rc=$?
 	trap - INT TERM
-	kill -- -$tick 2>/dev/null || true
+	# A bash that has just been forked may start its sleep before it heeds TERM.
+	kill -KILL -- -$tick 2>/dev/null || true
 	wait $tick 2>/dev/null || true
 
 	# On a terminal the count of files gives way to the outcome.

@@ -11,6 +11,7 @@
 #				their way back; code style
 #	readme			it names commands and variables that exist
 #	tap			how the output of tests is read
+#	step			its log, however long its name is
 #	guest/*			what scripts/boot.sh promises, above all that it does
 #				not overlook a kernel in trouble
 #	bench/program		what "make bench" runs in the guests
@@ -88,6 +89,9 @@ fails()
 	[ "$rc" = "$want" ] || { echo "its status is $rc, not $want"; return 1; }
 	[[ $said == *"$text"* ]] || { echo "it does not say: $text"; return 1; }
 }
+
+# A step may be named after all the packages there are.
+step_names() { fails 2 /nowhere step "install $(seq -s ' ' 200)" ls /nowhere; }
 
 # shellcheck disable=SC2016	# the guest's dollar signs
 guest_status()
@@ -628,6 +632,7 @@ built "$arch" ARCH="$arch" || { summary; exit; }
 if [ "$arch" = x86_64 ]; then
 	check readme readme_commands
 	check tap tap_results
+	check step step_names
 	check guest/input guest_input
 	check guest/status guest_status
 	check guest/make guest_make
