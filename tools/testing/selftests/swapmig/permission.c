@@ -230,6 +230,8 @@ SM_TEST_F(permission, shared_pages_stay_without_the_capability)
  * cannot be moved: the target is full.
  */
 #define GROUP	"swapmig.cache"
+/* More than the shrinkers can free on a node. */
+#define CACHE	(32 * MIB)
 
 struct seen {
 	long left;		/* the result of the call */
@@ -303,12 +305,13 @@ FIXTURE_SETUP(cache)
 	ASSERT_TRUE(!!self->seen);
 	self->fd = sm_ext4_file();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ftruncate(self->fd, LEN));
+	/* The file system's own memory for it is not to be charged to the group. */
+	ASSERT_EQ(0, fallocate(self->fd, 0, 0, CACHE));
 	ASSERT_EQ(0, fchown(self->fd, variant->owner, 0));
 	ASSERT_EQ(0, fchmod(self->fd, variant->mode));
 	self->ro = sm_reopen(self->fd, O_RDONLY);
 	ASSERT_LE(0, self->ro);
-	self->view = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
+	self->view = sm_map_fd(self->fd, CACHE, PROT_READ, MAP_SHARED);
 	ASSERT_TRUE(!!self->view);
 	/* That drops caches: the file's comes later. */
 	self->filler = sm_fill_node(self->to);
@@ -320,7 +323,7 @@ FIXTURE_TEARDOWN(cache)
 	sm_kill(self->caller);
 	sm_kill(self->filler);
 	if (self->view)
-		munmap(self->view, LEN);
+		munmap(self->view, CACHE);
 	if (self->ro >= 0)
 		close(self->ro);
 	if (self->fd >= 0)
@@ -340,24 +343,24 @@ static int call_as_nobody(struct _test_data_cache *self)
 	char *p;
 
 	if (sm_write_at(self->root, GROUP "/cgroup.procs", "0") ||
-	    sm_bind(self->from) || sm_fill_file(self->fd, LEN, 3) ||
+	    sm_bind(self->from) || sm_fill_file(self->fd, CACHE, 3) ||
 	    fsync(self->fd) || sm_unbind())
 		return 2;
-	p = sm_map_fd(self->ro, LEN, PROT_READ, MAP_PRIVATE);
-	if (!p || sm_become(SM_NOBODY) || sm_bad(p, LEN, 3))
+	p = sm_map_fd(self->ro, CACHE, PROT_READ, MAP_PRIVATE);
+	if (!p || sm_become(SM_NOBODY) || sm_bad(p, CACHE, 3))
 		return 3;
-	if (sm_on_node(0, p, LEN, self->from) != sm_pages(LEN))
+	if (sm_on_node(0, p, CACHE, self->from) != sm_pages(CACHE))
 		return 4;
 	seen->left = sm_migrate(0, sm_bit(self->from), sm_bit(self->to));
 	/* To read the file now would fill the cache again. */
-	seen->here = sm_on_node(0, p, LEN, self->from);
-	seen->there = sm_on_node(0, p, LEN, self->to);
+	seen->here = sm_on_node(0, p, CACHE, self->from);
+	seen->there = sm_on_node(0, p, CACHE, self->to);
 	return 0;
 }
 
 SM_TEST_F(cache, on_its_way_to_a_full_node)
 {
-	long pages = sm_pages(LEN);
+	long pages = sm_pages(CACHE);
 	struct seen *seen = self->seen;
 
 	self->caller = sm_fork();
@@ -373,13 +376,13 @@ SM_TEST_F(cache, on_its_way_to_a_full_node)
 	if (variant->may_drop) {
 		EXPECT_LE(0, seen->left);
 		EXPECT_EQ(0, seen->here);
-		EXPECT_EQ(seen->there, sm_in_memory(self->view, LEN));
+		EXPECT_EQ(seen->there, sm_in_memory(self->view, CACHE));
 	} else {
 		EXPECT_LE(seen->here, seen->left);
 		EXPECT_EQ(pages, seen->here + seen->there);
-		EXPECT_EQ(pages, sm_in_memory(self->view, LEN));
+		EXPECT_EQ(pages, sm_in_memory(self->view, CACHE));
 	}
-	EXPECT_EQ(0, sm_bad(self->view, LEN, 3));
+	EXPECT_EQ(0, sm_bad(self->view, CACHE, 3));
 }
 
 TEST_HARNESS_MAIN
