@@ -171,6 +171,31 @@ static int take_pieces(int node)
 	return 0;
 }
 
+/* The pool of huge pages takes most, and what CPUs have set aside, at once. */
+static int take_huge_pages(int node)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SM_HUGETLB, node, "nr_hugepages");
+	return access(path, W_OK) ? 0 : sm_set(path, "1000000");
+}
+
+/*
+ * A CPU gives back what it has set aside above its limit when it frees more.
+ * Nobody can take these pages, which count as neither free nor used, until
+ * reclaim collects them, and it would do so for the test.
+ */
+static int give_back(void)
+{
+	const size_t len = 4 * MIB;
+	char *p = sm_map(len);
+
+	if (!p)
+		return -1;
+	sm_fill(p, len, 0);
+	return munmap(p, len);
+}
+
 /*
  * Prefer the node, and stop when memory comes from elsewhere: to insist on it
  * would end in an out-of-memory kill. Each CPU has free pages of its own.
@@ -182,18 +207,12 @@ static int take_all(int node)
 	if (sm_set_policy(MPOL_PREFERRED, sm_bit(node)))
 		return -1;
 	for (cpu = 0; !sm_pin(cpu); cpu++)
-		if (take_pieces(node))
+		if (give_back())
+			return -1;
+	for (cpu = 0; !sm_pin(cpu); cpu++)
+		if (take_huge_pages(node) || take_pieces(node))
 			return -1;
 	return 0;
-}
-
-/* The pool of huge pages takes most, and what CPUs have set aside, at once. */
-static int take_huge_pages(int node)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), SM_HUGETLB, node, "nr_hugepages");
-	return access(path, W_OK) ? 0 : sm_set(path, "1000000");
 }
 
 pid_t sm_fill_node(int node)
@@ -208,7 +227,8 @@ pid_t sm_fill_node(int node)
 	if (sm_write("/proc/sys/vm/drop_caches", "3") ||
 	    sm_set("/proc/sys/vm/min_free_kbytes", "4096") ||
 	    sm_set("/proc/sys/vm/watermark_scale_factor", "1") ||
-	    sm_few_pages_on_cpus() || take_huge_pages(node) || pipe(done))
+	    sm_set("/proc/sys/vm/watermark_boost_factor", "0") ||
+	    sm_few_pages_on_cpus() || pipe(done))
 		return -1;
 	pid = sm_fork();
 	if (!pid) {
