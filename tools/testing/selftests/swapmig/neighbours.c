@@ -46,7 +46,7 @@ FIXTURE_VARIANT_ADD(neighbours, direct)
  */
 static long serve_major_faults(int what, void *addr)
 {
-	struct rusage before, after;
+	struct rusage before = { }, after;
 
 	sm_touch(&before, sm_page);
 	getrusage(RUSAGE_SELF, &before);
