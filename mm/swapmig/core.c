@@ -84,6 +84,7 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 		cond_resched();
 	} while (more > 0 && !fatal_signal_pending(current));
 
+	swapmig_seen_clear(&call->seen);
 	swapmig_evict_finish(call);
 	swapmig_migrate_leftover(call);
 

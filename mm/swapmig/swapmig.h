@@ -11,6 +11,7 @@
 #include <linux/mm_types.h>
 #include <linux/nodemask.h>
 #include <linux/numa.h>
+#include <linux/rbtree.h>
 #include <linux/swap.h>
 
 /* The most base pages isolated under one hold of mmap_lock: one huge page. */
@@ -69,6 +70,7 @@ struct swapmig_chunk {
  * @nr_submitted: chunks added to the ring so far
  * @nr_moved: base pages moved
  * @next: the address at which the next walk starts
+ * @seen: the parts of files of which this pass has looked at what is in swap
  * @nr_busy: base pages that this pass could not isolate
  * @nr_failed: base pages that this pass has put back on source nodes
  * @ended: the process has exited or the caller has been killed
@@ -92,6 +94,7 @@ struct swapmig_call {
 
 	/* walk.c */
 	unsigned long next;
+	struct rb_root seen;
 	unsigned long nr_busy;
 
 	/* core.c */
@@ -157,6 +160,13 @@ struct folio *swapmig_get_swap_cache(swp_entry_t entry);
 bool swapmig_folio_shared(struct vm_area_struct *vma, unsigned long addr,
 			  struct page *page, unsigned int nr);
 bool swapmig_slot_shared(swp_entry_t entry, unsigned long *nr_busy);
+
+/* seen.c */
+bool swapmig_seen_next(struct rb_root *seen, struct address_space *mapping,
+		       pgoff_t *first, pgoff_t *last);
+int swapmig_seen_add(struct rb_root *seen, struct address_space *mapping,
+		     pgoff_t first, pgoff_t last);
+void swapmig_seen_clear(struct rb_root *seen);
 
 /* walk.c */
 int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk);

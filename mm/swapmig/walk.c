@@ -34,6 +34,7 @@ struct swapmig_scan {
 	struct swapmig_call *call;
 	struct swapmig_chunk *chunk;
 	unsigned int scanned;
+	bool unnoted;		/* swapmig_seen_add() has failed */
 	bool may_evict_file;	/* the file of the current VMA */
 	struct folio *done;	/* large folio that has been dealt with */
 	struct folio *busy;	/* large folio that could not be isolated */
@@ -41,33 +42,13 @@ struct swapmig_scan {
 	unsigned int isolated;
 };
 
-/*
- * End the walk before @addr if it has scanned enough.  A chunk that has filled up
- * farther on has set @next already: keep that.
- */
+/* End the walk before @addr if it has scanned enough. */
 static int swapmig_walk_pause(struct swapmig_scan *wc, unsigned long addr)
 {
-	if (wc->scanned < SWAPMIG_WALK_MAX_SCANNED || wc->call->next > addr)
+	if (wc->scanned < SWAPMIG_WALK_MAX_SCANNED)
 		return 0;
 	wc->call->next = addr;
 	return SWAPMIG_WALK_PAUSED;
-}
-
-static int swapmig_walk_vma(unsigned long start, unsigned long end,
-			    struct mm_walk *walk)
-{
-	struct vm_area_struct *vma = walk->vma;
-	struct swapmig_scan *wc = walk->private;
-	int err = swapmig_walk_pause(wc, start);
-
-	if (err)
-		return err;
-	wc->scanned++;
-	/* hugetlb pages that this machine cannot move have to be counted. */
-	if (!vma_migratable(vma) && !is_vm_hugetlb_page(vma))
-		return 1;
-	wc->may_evict_file = swapmig_may_evict_file(vma);
-	return 0;
 }
 
 static void swapmig_walk_unlock_lru(struct swapmig_scan *wc)
@@ -231,18 +212,19 @@ static bool swapmig_walk_swap_cache(struct swapmig_scan *wc, struct vm_area_stru
 	return taken;
 }
 
-/* The page at @index, mapped at @addr, was in swap as @entry says. */
-static int swapmig_walk_shmem_entry(struct swapmig_scan *wc,
-				    struct vm_area_struct *vma,
-				    unsigned long addr, unsigned long index,
-				    void *entry)
+/*
+ * The page at @index was in swap as @entry says.  Returns false if the chunk is full.
+ */
+static bool swapmig_walk_shmem_entry(struct swapmig_scan *wc,
+				     struct vm_area_struct *vma,
+				     unsigned long index, void *entry)
 {
 	struct xarray *pages = &vma->vm_file->f_mapping->i_pages;
 	swp_entry_t swap = radix_to_swp_entry(entry);
 	struct folio *folio = NULL;
 
 	if (non_swap_entry(swap))
-		return 0;
+		return true;
 
 	xa_lock_irq(pages);
 	if (xa_load(pages, index) == entry) {
@@ -251,79 +233,119 @@ static int swapmig_walk_shmem_entry(struct swapmig_scan *wc,
 	}
 	xa_unlock_irq(pages);
 
-	if (swapmig_walk_swap_cache(wc, vma, addr, swap, folio))
-		return 0;
-	/* The page table may fill the chunk each time: do not wait for room here. */
-	if (wc->call->next >= addr) {
-		wc->call->nr_busy++;
-		return 0;
-	}
-	wc->call->next = addr;
-	return SWAPMIG_WALK_PAUSED;
+	return swapmig_walk_swap_cache(wc, vma, vma->vm_start, swap, folio);
 }
 
+/* Look at what is in swap of the pages from @first to @last. */
 static int swapmig_walk_page_cache(struct swapmig_scan *wc, struct vm_area_struct *vma,
-				   unsigned long addr, unsigned long end)
+				   pgoff_t first, pgoff_t last)
 {
-	XA_STATE(xas, &vma->vm_file->f_mapping->i_pages,
-		 linear_page_index(vma, addr));
-	unsigned long index, first = xas.xa_index;
-	int err = 0;
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	XA_STATE(xas, &mapping->i_pages, first);
+	pgoff_t next = last + 1;
+	bool taken = true;
 	void *entry;
 
+	/* A part without a page takes time, too. */
+	if (wc->scanned++ >= SWAPMIG_WALK_MAX_SCANNED)
+		return SWAPMIG_WALK_PAUSED;
+
 	rcu_read_lock();
-	xas_for_each(&xas, entry, linear_page_index(vma, end - 1)) {
+	xas_for_each(&xas, entry, last) {
 		if (xas_retry(&xas, entry))
 			continue;
-		index = xas.xa_index;
-		addr += (index - first) << PAGE_SHIFT;
-		first = index;
-		err = swapmig_walk_pause(wc, addr);
-		if (err)
+		if (wc->scanned >= SWAPMIG_WALK_MAX_SCANNED) {
+			next = xas.xa_index;
 			break;
+		}
 		wc->scanned++;
 		if (!xa_is_value(entry))
 			continue;
 
+		next = xas.xa_index;
 		xas_pause(&xas);
 		rcu_read_unlock();
-		err = swapmig_walk_shmem_entry(wc, vma, addr, index, entry);
+		taken = swapmig_walk_shmem_entry(wc, vma, next, entry);
 		rcu_read_lock();
-		if (err)
+		if (!taken)
 			break;
+		next = last + 1;
 	}
 	rcu_read_unlock();
-	return err;
+
+	/*
+	 * What cannot be noted is not looked at any further in this pass.  The page table
+	 * must have its turn in this walk: the next would only look here again.
+	 */
+	if (next > first &&
+	    swapmig_seen_add(&wc->call->seen, mapping, first, next - 1)) {
+		wc->call->nr_busy++;
+		wc->unnoted = true;
+		wc->scanned = 0;
+		return 0;
+	}
+	return next > last ? 0 : SWAPMIG_WALK_PAUSED;
 }
 
 /*
  * The page tables do not show shared memory that is in swap: only the page cache does.
- * Whether it has other users cannot be seen, so this takes the right to evict shared
- * pages.
+ * It is looked at once, however often it is mapped, before the page tables of its first
+ * mapping.  Whether it has other users cannot be seen, so this takes the right to
+ * evict shared pages.
  */
 static int swapmig_walk_shmem(struct swapmig_scan *wc, struct vm_area_struct *vma,
-			      unsigned long addr, unsigned long end)
+			      unsigned long start, unsigned long end)
 {
+	pgoff_t first = linear_page_index(vma, start), last, end_index;
 	struct address_space *mapping;
+	int err = 0;
 
-	if (!wc->call->evict_shared || !vma || !vma->vm_file || addr == end)
+	if (!wc->call->evict_shared || !vma->vm_file)
 		return 0;
 	mapping = vma->vm_file->f_mapping;
 	if (!shmem_mapping(mapping) || !READ_ONCE(SHMEM_I(mapping->host)->swapped))
 		return 0;
+	if (wc->unnoted) {
+		wc->call->next = start;
+		return SWAPMIG_WALK_PAUSED;
+	}
 	wc->done = NULL;
 	wc->busy = NULL;
-	return swapmig_walk_page_cache(wc, vma, addr, end);
+	end_index = linear_page_index(vma, end - 1);
+	for (last = end_index;
+	     !err && !wc->unnoted &&
+	     swapmig_seen_next(&wc->call->seen, mapping, &first, &last);
+	     first = last + 1, last = end_index)
+		err = swapmig_walk_page_cache(wc, vma, first, last);
+	if (err)
+		wc->call->next = start;
+	return err;
+}
+
+static int swapmig_walk_vma(unsigned long start, unsigned long end,
+			    struct mm_walk *walk)
+{
+	struct vm_area_struct *vma = walk->vma;
+	struct swapmig_scan *wc = walk->private;
+	int err = swapmig_walk_pause(wc, start);
+
+	if (err)
+		return err;
+	wc->scanned++;
+	/* hugetlb pages that this machine cannot move have to be counted. */
+	if (!vma_migratable(vma) && !is_vm_hugetlb_page(vma))
+		return 1;
+	wc->may_evict_file = swapmig_may_evict_file(vma);
+	return swapmig_walk_shmem(wc, vma, start, end);
 }
 
 static int swapmig_walk_hole(unsigned long addr, unsigned long next, int depth,
 			     struct mm_walk *walk)
 {
 	struct swapmig_scan *wc = walk->private;
-	int err = swapmig_walk_shmem(wc, walk->vma, addr, next);
 
 	wc->scanned++;
-	return err ?: swapmig_walk_pause(wc, next);
+	return swapmig_walk_pause(wc, next);
 }
 
 static bool swapmig_on_source(struct swapmig_scan *wc, swp_entry_t migration)
@@ -426,12 +448,7 @@ static int swapmig_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	struct swapmig_scan *wc = walk->private;
 	int err = swapmig_walk_pause(wc, addr);
 
-	if (err)
-		return err;
-
-	err = swapmig_walk_ptes(pmd, addr, end, walk);
-	/* Then the shared memory in swap, as far as the PTEs have been walked. */
-	return swapmig_walk_shmem(wc, walk->vma, addr, err ? wc->call->next : end) ?: err;
+	return err ?: swapmig_walk_ptes(pmd, addr, end, walk);
 }
 
 #ifdef CONFIG_HUGETLB_PAGE

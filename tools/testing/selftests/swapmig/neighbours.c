@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The migration of a process costs other processes nothing.
+ * The migration of a process costs other processes nothing, and follows the pages
+ * that the process has.
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../kselftest_harness.h"
 #include "util.h"
@@ -137,6 +143,141 @@ SM_TEST_F(neighbours, full_target)
 	EXPECT_GT(sm_pages(LEN), there);
 	EXPECT_LE(sm_in_memory(self->addr, LEN), there);
 	EXPECT_EQ(0, sm_bad(self->addr, LEN, SEED));
+}
+
+#define TRACING	"/sys/kernel/tracing/instances"
+#define TRACE	TRACING "/swapmig.neighbours"
+#define CHUNKS	TRACE "/events/swapmig/swapmig_chunk/enable"
+#define MAPPINGS	200
+
+/* Memory of a file that the process has mapped many times. */
+FIXTURE(mappings)
+{
+	char *addr[MAPPINGS];
+	int fd;
+};
+
+FIXTURE_VARIANT(mappings)
+{
+	const char *path;
+};
+
+FIXTURE_VARIANT_ADD(mappings, swap)
+{
+	.path = "swap",
+};
+
+FIXTURE_VARIANT_ADD(mappings, direct)
+{
+	.path = "direct",
+};
+
+FIXTURE_SETUP(mappings)
+{
+	self->fd = -1;
+	SM_BEGIN(2);
+	SM_NEED(sm_lacks_path(TRACING));
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	ASSERT_EQ(0, sm_prefer(variant->path));
+	self->fd = memfd_create("swapmig", MFD_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ftruncate(self->fd, LEN));
+	rmdir(TRACE);
+	ASSERT_EQ(0, mkdir(TRACE, 0700));
+}
+
+FIXTURE_TEARDOWN(mappings)
+{
+	for (int i = 0; i < MAPPINGS; i++)
+		if (self->addr[i])
+			munmap(self->addr[i], LEN);
+	if (self->fd >= 0)
+		close(self->fd);
+	sm_write(CHUNKS, "0");
+	rmdir(TRACE);
+	sm_unbind();
+	sm_cleanup();
+}
+
+/* What has been looked at, since the trace is on. */
+static long scanned(void)
+{
+	char line[512], *p;
+	long all = 0;
+	FILE *f = fopen(TRACE "/trace", "r");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		p = strstr(line, " scanned=");
+		if (p)
+			all += atol(p + strlen(" scanned="));
+	}
+	fclose(f);
+	return all;
+}
+
+/* What is in swap is looked for once, not for each mapping. */
+SM_TEST_F(mappings, of_one_file)
+{
+	long pages = sm_pages(LEN), looked;
+
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	for (int i = 0; i < MAPPINGS; i++) {
+		self->addr[i] = sm_map_fd(self->fd, LEN, PROT_READ | PROT_WRITE,
+					  MAP_SHARED);
+		ASSERT_TRUE(!!self->addr[i]);
+		if (i)
+			continue;
+		sm_fill(self->addr[0], LEN, SEED);
+		ASSERT_EQ(0, sm_page_out(self->addr[0] + LEN / 2, sm_page));
+	}
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(pages - 1,
+		  sm_on_node(0, self->addr[0], LEN, sm_node(0)));
+
+	ASSERT_EQ(0, sm_write(CHUNKS, "1"));
+	EXPECT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)), sm_bit(sm_node(1))));
+	ASSERT_EQ(0, sm_write(CHUNKS, "0"));
+	looked = scanned();
+	EXPECT_LE(pages, looked);
+	/* Page cache, page tables, those of the program; a few for each mapping. */
+	EXPECT_GE(4 * pages + 16 * MAPPINGS, looked);
+
+	EXPECT_EQ(0, sm_bad(self->addr[0], LEN, SEED));
+	EXPECT_EQ(pages,
+		  sm_on_node(0, self->addr[0], LEN, sm_node(1)));
+}
+
+/* Each mapping shows another part, some of them twice. */
+SM_TEST_F(mappings, of_parts)
+{
+	const size_t part = LEN / 8;
+	long pages = sm_pages(part);
+
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	ASSERT_EQ(0, sm_fill_file(self->fd, LEN, SEED));
+	self->addr[0] = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
+	ASSERT_TRUE(!!self->addr[0]);
+	sm_touch(self->addr[0], LEN);
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, sm_page_out(self->addr[0], LEN));
+	/* The first, the third and the fourth, and the sixth are left. */
+	ASSERT_EQ(0, munmap(self->addr[0] + part, part));
+	ASSERT_EQ(0, munmap(self->addr[0] + 4 * part, part));
+	ASSERT_EQ(0, munmap(self->addr[0] + 6 * part, 2 * part));
+	self->addr[1] = mmap(NULL, 3 * part, PROT_READ, MAP_SHARED, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, (void *)self->addr[1]);
+
+	ASSERT_EQ(0, sm_run_on(sm_node(0)));
+	EXPECT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)), sm_bit(sm_node(1))));
+	self->addr[2] = sm_map_fd(self->fd, LEN, PROT_READ, MAP_SHARED);
+	ASSERT_TRUE(!!self->addr[2]);
+	EXPECT_EQ(0, sm_bad(self->addr[2], LEN, SEED));
+	for (int i = 0; i < 8; i++)
+		EXPECT_EQ(i == 4 || i >= 6 ? 0 : pages,
+			  sm_on_node(0, self->addr[2] + i * part, part, sm_node(1)));
 }
 
 TEST_HARNESS_MAIN
