@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 #include <linux/swapmig.h>
 #include <linux/swapops.h>
+#include <linux/vmstat.h>
 #include <linux/xarray.h>
 #include <trace/events/swapmig.h>
 
@@ -327,7 +328,8 @@ void __swapmig_refault_count_folio(swp_entry_t entry, struct folio *folio)
 
 	if (nid == NUMA_NO_NODE)
 		return;
-	swapmig_count_refault(folio_nid(folio) == nid);
+	count_vm_event(folio_nid(folio) == nid ? SWAPMIG_REFAULT_HIT :
+						 SWAPMIG_REFAULT_MISS);
 	trace_swapmig_refault(entry.val, nid, folio_nid(folio));
 }
 

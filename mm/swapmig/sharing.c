@@ -133,19 +133,22 @@ bool swapmig_folio_shared(struct vm_area_struct *vma, unsigned long addr,
 /**
  * swapmig_slot_shared - does a page in swap have other users?
  * @entry: the slot, to which the process has one reference
+ * @ptl: the lock of the page table that refers to it
  * @nr_busy: incremented if that cannot be told
  *
  * Another process may have the page mapped from the swap cache.  If the folio there is
  * locked, a process may be about to map it.
  *
- * Context: the caller holds the lock of the page table that refers to @entry.
+ * Context: @ptl is held.
  * Return: whether the page has, or may have, other users.
  */
-bool swapmig_slot_shared(swp_entry_t entry, unsigned long *nr_busy)
+bool swapmig_slot_shared(swp_entry_t entry, spinlock_t *ptl,
+			 unsigned long *nr_busy)
 {
 	struct folio *folio;
 	bool shared = true;
 
+	lockdep_assert_held(ptl);
 	if (__swap_count(entry) > 1)
 		return true;
 	folio = swapmig_get_swap_cache(entry);

@@ -50,17 +50,6 @@ const char *swapmig_path_name(enum swapmig_path path)
 	return swapmig_path_names[path];
 }
 
-/**
- * swapmig_count_refault - count a page that has been swapped in
- * @hit: whether it was allocated on its refault node
- *
- * Context: any.
- */
-void swapmig_count_refault(bool hit)
-{
-	count_vm_event(hit ? SWAPMIG_REFAULT_HIT : SWAPMIG_REFAULT_MISS);
-}
-
 static int swapmig_choose_path(const char *name)
 {
 	int path = sysfs_match_string(swapmig_path_names, name);

@@ -149,7 +149,6 @@ static inline int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
 	return 0;
 }
 #endif
-void swapmig_count_refault(bool hit);
 
 /* move.c */
 int swapmig_move(struct swapmig_call *call, struct list_head *folios);
@@ -159,7 +158,8 @@ bool swapmig_may_evict_file(struct vm_area_struct *vma);
 struct folio *swapmig_get_swap_cache(swp_entry_t entry);
 bool swapmig_folio_shared(struct vm_area_struct *vma, unsigned long addr,
 			  struct page *page, unsigned int nr);
-bool swapmig_slot_shared(swp_entry_t entry, unsigned long *nr_busy);
+bool swapmig_slot_shared(swp_entry_t entry, spinlock_t *ptl,
+			 unsigned long *nr_busy);
 
 /* seen.c */
 bool swapmig_seen_next(struct rb_root *seen, struct address_space *mapping,

@@ -38,6 +38,7 @@ struct swapmig_scan {
 	bool may_evict_file;	/* the file of the current VMA */
 	struct folio *done;	/* large folio that has been dealt with */
 	struct folio *busy;	/* large folio that could not be isolated */
+	spinlock_t *ptl;	/* held while page-table entries are looked at */
 	struct lruvec *lruvec;	/* whose lock is held */
 	unsigned int isolated;
 };
@@ -90,6 +91,9 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 	struct list_head *list;
 	bool shared = false;
 
+	/* In the swap cache, the caller may have a reference instead. */
+	if (nr)
+		lockdep_assert_held(wc->ptl);
 	if (folio == wc->done || !node_isset(folio_nid(folio), wc->call->map.sources))
 		return true;
 	if (folio_is_zone_device(folio) || folio_test_reserved(folio))
@@ -138,13 +142,16 @@ busy:
 }
 
 /*
- * Set the refault node of a page that is in swap already.  The caller keeps the slot
- * from being freed, as swapmig_refault_set() requires.
+ * Set the refault node of a page that is in swap already.  @lock is that of the
+ * page-table or page-cache entry: it keeps the slot from being freed, as
+ * swapmig_refault_set() requires.
  */
-static void swapmig_redirect_slot(struct swapmig_scan *wc, swp_entry_t entry)
+static void swapmig_redirect_slot(struct swapmig_scan *wc, swp_entry_t entry,
+				  spinlock_t *lock)
 {
 	int nid = swapmig_refault_get(entry);
 
+	lockdep_assert_held(lock);
 	if (nid == NUMA_NO_NODE)
 		nid = swapmig_refault_origin(entry);
 	nid = swapmig_nodemap_refault(&wc->call->map, nid);
@@ -174,7 +181,7 @@ static bool swapmig_redirect_present(struct swapmig_scan *wc,
 		nid = swapmig_refault_get(entry);
 		if (nid != NUMA_NO_NODE && node_isset(nid, wc->call->map.sources) &&
 		    (wc->call->evict_shared || !__swap_count(entry)))
-			swapmig_redirect_slot(wc, entry);
+			swapmig_redirect_slot(wc, entry, wc->ptl);
 	}
 	folio_unlock(folio);
 	return true;
@@ -228,7 +235,7 @@ static bool swapmig_walk_shmem_entry(struct swapmig_scan *wc,
 
 	xa_lock_irq(pages);
 	if (xa_load(pages, index) == entry) {
-		swapmig_redirect_slot(wc, swap);
+		swapmig_redirect_slot(wc, swap, &pages->xa_lock);
 		folio = swapmig_get_swap_cache(swap);
 	}
 	xa_unlock_irq(pages);
@@ -392,8 +399,10 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	wc->busy = NULL;
 	ptl = pmd_trans_huge_lock(pmd, vma);
 	if (ptl) {
+		wc->ptl = ptl;
 		err = swapmig_walk_huge_pmd(pmd, addr, walk);
 		swapmig_walk_unlock_lru(wc);
+		wc->ptl = NULL;
 		spin_unlock(ptl);
 		return err;
 	}
@@ -404,6 +413,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 
 	err = 0;
 	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	wc->ptl = ptl;
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
 		wc->scanned++;
 		if (pte_none(*pte))
@@ -414,10 +424,10 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			if (!non_swap_entry(entry)) {
 				swapmig_walk_unlock_lru(wc);
 				if (!wc->call->evict_shared &&
-				    swapmig_slot_shared(entry,
+				    swapmig_slot_shared(entry, ptl,
 							&wc->call->nr_busy))
 					continue;
-				swapmig_redirect_slot(wc, entry);
+				swapmig_redirect_slot(wc, entry, ptl);
 				if (swapmig_walk_swap_cache(wc, vma, addr, entry,
 							    swapmig_get_swap_cache(entry)))
 					continue;
@@ -438,6 +448,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 		}
 	}
 	swapmig_walk_unlock_lru(wc);
+	wc->ptl = NULL;
 	pte_unmap_unlock(mapped_pte, ptl);
 	return err;
 }
