@@ -28,6 +28,7 @@ static void swapmig_putback(struct swapmig_call *call, struct list_head *folios)
 			folio_putback_hugetlb(&folio->page);
 		} else {
 			list_del(&folio->lru);
+			swapmig_account_isolated(folio, -1);
 			folio_putback_lru(folio);
 		}
 	}

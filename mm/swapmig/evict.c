@@ -33,6 +33,7 @@ static bool swapmig_free_unused(struct folio *folio)
 	if (folio_ref_count(folio) != 1)
 		return false;
 	list_del(&folio->lru);
+	swapmig_account_isolated(folio, -1);
 	folio_clear_active(folio);
 	folio_clear_unevictable(folio);
 	folio_put(folio);
@@ -206,6 +207,7 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	struct reclaim_state rs = { .refault_map = &call->map };
 	unsigned long nr_freed;
 	struct blk_plug plug;
+	struct folio *folio;
 	LIST_HEAD(later);
 
 	swapmig_filter_folios(folios, &call->leftover);
@@ -216,7 +218,12 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	current->reclaim_state = &rs;
 	if (SWAP_ENTRIES_EXCLUSIVE)
 		swapmig_unmap_folios(folios);
+	/* What reclaim does with each folio cannot be told: it may split it, too. */
+	list_for_each_entry(folio, folios, lru)
+		swapmig_account_isolated(folio, -1);
 	nr_freed = reclaim_isolated_folios(folios);
+	list_for_each_entry(folio, folios, lru)
+		swapmig_account_isolated(folio, 1);
 	current->reclaim_state = NULL;
 	blk_finish_plug(&plug);
 	list_splice(&later, folios);

@@ -37,29 +37,6 @@ static void swapmig_take_batch(struct list_head *from, struct list_head *batch)
 	list_splice(&rest, from);
 }
 
-/*
- * migrate_pages() expects its folios to be accounted as isolated.  @batch comes from
- * swapmig_take_batch(), so its folios are on one node.
- */
-static void swapmig_account_isolated(struct list_head *batch, int sign)
-{
-	long nr_isolated[2] = { 0 };
-	struct folio *folio;
-	int file;
-
-	if (list_empty(batch) || swapmig_is_hugetlb(lru_to_folio(batch)))
-		return;
-	list_for_each_entry(folio, batch, lru) {
-		VM_WARN_ON_ONCE_FOLIO(folio_test_lru(folio), folio);
-		nr_isolated[folio_is_file_lru(folio)] += folio_nr_pages(folio);
-	}
-	for (file = 0; file < ARRAY_SIZE(nr_isolated); file++)
-		if (nr_isolated[file])
-			mod_node_page_state(folio_pgdat(lru_to_folio(batch)),
-					    NR_ISOLATED_ANON + file,
-					    sign * nr_isolated[file]);
-}
-
 /**
  * swapmig_move - move folios to their target nodes
  * @call: the call
@@ -88,12 +65,10 @@ int swapmig_move(struct swapmig_call *call, struct list_head *folios)
 		swapmig_take_batch(folios, &batch);
 		mtc.nid = call->map.target[folio_nid(lru_to_folio(&batch))];
 
-		swapmig_account_isolated(&batch, 1);
 		if (migrate_pages(&batch, alloc_migration_target, NULL,
 				  (unsigned long)&mtc, MIGRATE_SYNC, MR_SYSCALL,
 				  &nr_moved) == -ENOMEM)
 			err = -ENOMEM;
-		swapmig_account_isolated(&batch, -1);
 		list_splice_init(&batch, &failed);
 
 		call->nr_moved += nr_moved;

@@ -8,6 +8,8 @@
 #define _MM_SWAPMIG_H
 
 #include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
 #include <linux/mm_types.h>
 #include <linux/nodemask.h>
 #include <linux/numa.h>
@@ -101,6 +103,16 @@ struct swapmig_call {
 	unsigned long nr_failed;
 	bool ended;
 };
+
+/*
+ * Isolated folios are accounted, so that reclaim knows of them.  migrate_pages() expects
+ * that, and does it for what it has moved.
+ */
+static inline void swapmig_account_isolated(struct folio *folio, int sign)
+{
+	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio),
+			    sign * folio_nr_pages(folio));
+}
 
 /* nodemap.c */
 void swapmig_nodemap_init(struct swapmig_nodemap *map, const nodemask_t *from,

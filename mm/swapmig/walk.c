@@ -71,6 +71,7 @@ static bool swapmig_walk_isolate(struct swapmig_scan *wc, struct folio *folio)
 	folio_get(folio);
 	wc->lruvec = folio_lruvec_relock_irq(folio, wc->lruvec);
 	lruvec_del_folio(wc->lruvec, folio);
+	swapmig_account_isolated(folio, 1);
 	if (!(++wc->isolated % SWAP_CLUSTER_MAX))
 		swapmig_walk_unlock_lru(wc);
 	return true;

@@ -120,4 +120,29 @@ SM_TEST_F(evidence, counters)
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
+/* Reclaim knows of pages that are being written: they count as isolated. */
+SM_TEST_F(evidence, in_flight)
+{
+	long *most = sm_share(sizeof(*most));
+	long isolated;
+	pid_t pid;
+
+	if (variant->dev != SM_DISK)
+		SKIP(return, "zram writes at once");
+	pid = sm_fork();
+	if (!pid) {
+		for (;;) {
+			isolated = sm_vmstat("nr_isolated_anon");
+			if (isolated > *most)
+				__atomic_store_n(most, isolated, __ATOMIC_RELAXED);
+		}
+	}
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	sm_kill(pid);
+	/* A chunk is 512 pages; each CPU keeps some to itself. */
+	EXPECT_LE(256, __atomic_load_n(most, __ATOMIC_RELAXED));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
 TEST_HARNESS_MAIN
