@@ -110,6 +110,9 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 			goto busy;
 		shared = swapmig_folio_shared(vma, addr, page, nr);
 		folio_unlock(folio);
+		/* It has looked at each page of a huge page in pieces. */
+		if (nr != nr_pages)
+			wc->scanned += nr_pages - 1;
 	}
 	if (shared && !wc->call->shared) {
 		if (nr && folio_test_large(folio))
@@ -416,6 +419,10 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	wc->ptl = ptl;
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
+		/* The pages of huge pages in pieces have been added. */
+		err = swapmig_walk_pause(wc, addr);
+		if (err)
+			break;
 		wc->scanned++;
 		if (pte_none(*pte))
 			continue;

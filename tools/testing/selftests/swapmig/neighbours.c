@@ -201,7 +201,7 @@ FIXTURE_TEARDOWN(mappings)
 }
 
 /* What has been looked at, since the trace is on. */
-static long scanned(void)
+static long entries_looked_at(void)
 {
 	char line[512], *p;
 	long all = 0;
@@ -240,7 +240,7 @@ SM_TEST_F(mappings, of_one_file)
 	ASSERT_EQ(0, sm_write(CHUNKS, "1"));
 	EXPECT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)), sm_bit(sm_node(1))));
 	ASSERT_EQ(0, sm_write(CHUNKS, "0"));
-	looked = scanned();
+	looked = entries_looked_at();
 	EXPECT_LE(pages, looked);
 	/* Page cache, page tables, those of the program; a few for each mapping. */
 	EXPECT_GE(4 * pages + 16 * MAPPINGS, looked);
