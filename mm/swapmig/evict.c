@@ -8,6 +8,8 @@
  * SWAPMIG_IN_FLIGHT chunks are under write-back while the next one is submitted.
  */
 #include <linux/blkdev.h>
+#include <linux/list_sort.h>
+#include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
@@ -50,6 +52,110 @@ static bool swapmig_may_swap(struct folio *folio)
 	return (memcg ? mem_cgroup_get_nr_swap_pages(memcg) :
 			get_nr_swap_pages()) > 0;
 }
+
+#ifdef CONFIG_MEMCG
+/*
+ * Bring the effective protection of @memcg up to date.  It depends on that of its
+ * parent, so begin at the top, as reclaim does.
+ */
+static void swapmig_update_protection(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *done = root_mem_cgroup, *next;
+
+	while (done != memcg) {
+		for (next = memcg; parent_mem_cgroup(next) != done;)
+			next = parent_mem_cgroup(next);
+		mem_cgroup_calculate_protection(NULL, next);
+		done = next;
+	}
+}
+
+/* Base pages of @memcg that are under way, and will leave it. */
+static long swapmig_in_flight(struct swapmig_call *call, struct mem_cgroup *memcg)
+{
+	struct folio *folio;
+	long nr_pages = 0;
+	int i;
+
+	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)
+		list_for_each_entry(folio, &call->in_flight[i], lru)
+			if (folio_memcg(folio) == memcg)
+				nr_pages += folio_nr_pages(folio);
+	return nr_pages;
+}
+
+/* How many base pages may @memcg lose before memory.min or memory.low protect it? */
+static long swapmig_unprotected(struct swapmig_call *call, struct mem_cgroup *memcg)
+{
+	unsigned long min, low, usage;
+
+	if (!memcg || !mem_cgroup_supports_protection(memcg))
+		return LONG_MAX;
+	swapmig_update_protection(memcg);
+	mem_cgroup_protection(root_mem_cgroup, memcg, &min, &low);
+	min = max(min, low);
+	if (!min)
+		return LONG_MAX;
+	usage = page_counter_read(&memcg->memory);
+	if (min >= usage)
+		return 0;
+	return usage - min - swapmig_in_flight(call, memcg);
+}
+
+static int swapmig_cmp_memcg(void *priv, const struct list_head *a,
+			     const struct list_head *b)
+{
+	struct mem_cgroup *memcg_a = folio_memcg(list_entry(a, struct folio, lru));
+	struct mem_cgroup *memcg_b = folio_memcg(list_entry(b, struct folio, lru));
+
+	return memcg_a == memcg_b ? 0 : memcg_a < memcg_b ? -1 : 1;
+}
+
+/* What is isolated cannot be charged to another memory cgroup, in cgroup v2. */
+static void swapmig_sort_by_memcg(struct list_head *folios)
+{
+	struct mem_cgroup *memcg = NULL;
+	struct folio *folio;
+
+	list_for_each_entry(folio, folios, lru) {
+		if (memcg && folio_memcg(folio) != memcg) {
+			list_sort(NULL, folios, swapmig_cmp_memcg);
+			return;
+		}
+		memcg = folio_memcg(folio);
+	}
+}
+
+/*
+ * Reclaim leaves a memory cgroup alone whose usage is below memory.min or memory.low,
+ * and so does eviction.  Move folios to @leftover that are protected.
+ */
+static void swapmig_keep_protected(struct swapmig_call *call,
+				   struct list_head *folios)
+{
+	struct mem_cgroup *memcg = NULL;
+	struct folio *folio, *next;
+	long nr_left = LONG_MAX;
+
+	swapmig_sort_by_memcg(folios);
+	list_for_each_entry_safe_reverse(folio, next, folios, lru) {
+		if (folio_memcg(folio) != memcg) {
+			memcg = folio_memcg(folio);
+			nr_left = swapmig_unprotected(call, memcg);
+		}
+		if (nr_left == LONG_MAX)
+			continue;
+		nr_left -= folio_nr_pages(folio);
+		if (nr_left < 0)
+			list_move(&folio->lru, &call->leftover);
+	}
+}
+#else
+static void swapmig_keep_protected(struct swapmig_call *call,
+				   struct list_head *folios)
+{
+}
+#endif
 
 /*
  * Can a swap entry say that the page is exclusive to its process?  Where it cannot, as
@@ -271,7 +377,8 @@ static void swapmig_evict_reap(struct swapmig_call *call,
  * Unmaps the folios and starts to write them to swap; clean file folios are dropped.
  * The chunk stays in flight until SWAPMIG_IN_FLIGHT more chunks have been submitted or
  * swapmig_evict_finish() is called.  If the ring is full, waits for the oldest chunk
- * first.  Folios that cannot be evicted are moved to @call->leftover, still isolated.
+ * first.  Folios that cannot be evicted are moved to @call->leftover, still isolated;
+ * so are those that memory.min or memory.low protect.
  *
  * References do not protect a folio.  A folio counts as evicted when reclaim has freed
  * it.
@@ -287,6 +394,7 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
 
 	slot = &call->in_flight[call->nr_submitted++ % SWAPMIG_IN_FLIGHT];
 	swapmig_evict_reap(call, slot);
+	swapmig_keep_protected(call, folios);
 	list_splice_init(folios, slot);
 	swapmig_evict_round(call, slot);
 }

@@ -5,6 +5,7 @@
  * how much that is.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -293,6 +294,70 @@ static void protect_peer(SM_ARGS(room))
 	ASSERT_EQ(0, mkdirat(self->root, GROUP, 0755));
 	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
 	ASSERT_EQ(0, sm_cgroup_attach(self->root, GROUP, self->peer.pid));
+}
+
+/* What reclaim would leave alone is moved. */
+static void protected(SM_ARGS(room), const char *file)
+{
+	struct outcome o;
+
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	self->buf.addr = sm_map(LEN);
+	start_in_group(_metadata, self);
+	ASSERT_EQ(0, sm_write_at(self->root, file, "max"));
+	o = migrate(_metadata, self);
+	EXPECT_EQ(0, o.swapped);
+	EXPECT_EQ(sm_pages(LEN), o.moved);
+}
+
+SM_TEST_F(room, protected_by_min)
+{
+	protected(_metadata, self, GROUP "/memory.min");
+}
+
+SM_TEST_F(room, protected_by_low)
+{
+	protected(_metadata, self, GROUP "/memory.low");
+}
+
+/* Half of it is protected. */
+SM_TEST_F(room, protected_in_part)
+{
+	char half[32];
+	struct outcome o;
+
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	self->buf.addr = sm_map(LEN);
+	start_in_group(_metadata, self);
+	snprintf(half, sizeof(half), "%lu", LEN / 2);
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", half));
+	o = migrate(_metadata, self);
+	EXPECT_EQ(0, o.left);
+	if (!variant->evicts)
+		return;
+	/* Pages in flight, and what CPUs have charged in advance. */
+	EXPECT_LE(sm_pages(LEN / 4), o.swapped);
+	EXPECT_GE(sm_pages(LEN / 2) + 512, o.swapped);
+}
+
+/* It cannot be moved either. */
+SM_TEST_F(room, protected_and_target_full)
+{
+	long left;
+
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	self->buf.addr = sm_map(LEN);
+	start_in_group(_metadata, self);
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
+	fill_target(_metadata, self);
+	left = sm_migrate(self->peer.pid, self->from, self->to);
+	EXPECT_LT(0, left);
+	EXPECT_LE(sm_on_node(self->peer.pid, self->buf.addr, LEN, self->node), left);
+	EXPECT_EQ(0, sm_swapped(self->peer.pid, self->buf.addr, LEN));
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
 /* Pages that are swapped in for a full node are near it. */
