@@ -16,6 +16,8 @@ DECLARE_STATIC_KEY_FALSE(swapmig_refault_key);
 int __swapmig_refault_note_slots(struct folio *folio, swp_entry_t entry);
 void __swapmig_refault_free_slots(swp_entry_t entry, unsigned int nr_slots);
 void __swapmig_refault_count_folio(swp_entry_t entry, struct folio *folio);
+void __swapmig_refault_forget(struct mm_struct *mm, unsigned long start,
+			      unsigned long end);
 struct folio *__swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
 					    struct vm_area_struct *vma,
 					    unsigned long addr);
@@ -46,6 +48,12 @@ static inline void __swapmig_refault_free_slots(swp_entry_t entry,
 
 static inline void __swapmig_refault_count_folio(swp_entry_t entry,
 						 struct folio *folio)
+{
+}
+
+static inline void __swapmig_refault_forget(struct mm_struct *mm,
+					    unsigned long start,
+					    unsigned long end)
 {
 }
 
@@ -88,6 +96,23 @@ static inline void swapmig_refault_free_slots(swp_entry_t entry,
 {
 	if (swapmig_refault_active())
 		__swapmig_refault_free_slots(entry, nr_slots);
+}
+
+/**
+ * swapmig_refault_forget - clear the refault nodes of a range of memory
+ * @mm: the address space
+ * @start: where the range starts
+ * @end: where it ends
+ *
+ * A policy that is set for the range is a newer wish than the refault nodes are.
+ *
+ * Context: process context, sleeps; mmap_lock is held.
+ */
+static inline void swapmig_refault_forget(struct mm_struct *mm, unsigned long start,
+					  unsigned long end)
+{
+	if (swapmig_refault_active())
+		__swapmig_refault_forget(mm, start, end);
 }
 
 /**

@@ -16,7 +16,11 @@
  */
 #include <linux/cpuset.h>
 #include <linux/error-injection.h>
+#include <linux/mempolicy.h>
+#include <linux/pagemap.h>
+#include <linux/pagewalk.h>
 #include <linux/rcupdate.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/swapmig.h>
 #include <linux/swapops.h>
@@ -241,10 +245,13 @@ static noinline void swapmig_refault_clear(swp_entry_t entry,
 
 	xa_lock_irqsave(tree, flags);
 	block = xa_load(tree, swapmig_refault_block_index(entry));
-	swapmig_refault_block_set(block, entry, nr_slots, 0);
-	if (!block->nr_set) {
-		__xa_erase(tree, swapmig_refault_block_index(entry));
-		kfree_rcu(block, rcu);
+	/* Two processes that share slots after fork may both call mbind(). */
+	if (block) {
+		swapmig_refault_block_set(block, entry, nr_slots, 0);
+		if (!block->nr_set) {
+			__xa_erase(tree, swapmig_refault_block_index(entry));
+			kfree_rcu(block, rcu);
+		}
 	}
 	xa_unlock_irqrestore(tree, flags);
 }
@@ -333,6 +340,134 @@ void __swapmig_refault_count_folio(swp_entry_t entry, struct folio *folio)
 	trace_swapmig_refault(entry.val, nid, folio_nid(folio));
 }
 
+static void swapmig_refault_forget_slot(swp_entry_t entry)
+{
+	if (swapmig_refault_get(entry) != NUMA_NO_NODE)
+		__swapmig_refault_free_slots(entry, 1);
+}
+
+/* A page that has come back may keep its slot, and go there again without being written. */
+static void swapmig_refault_forget_page(struct page *page)
+{
+	struct folio *folio;
+	swp_entry_t entry;
+
+	if (!page || !PageSwapCache(page))
+		return;
+	folio = page_folio(page);
+	if (!folio_trylock(folio))
+		return;
+	if (folio_test_swapcache(folio)) {
+		entry.val = page_private(page);
+		swapmig_refault_forget_slot(entry);
+	}
+	folio_unlock(folio);
+}
+
+static int swapmig_refault_forget_ptes(pmd_t *pmd, unsigned long addr,
+				       unsigned long end, struct mm_walk *walk)
+{
+	pte_t *mapped_pte, *pte;
+	spinlock_t *ptl;
+
+	if (pmd_trans_unstable(pmd))
+		return 0;
+	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
+		if (pte_present(*pte))
+			swapmig_refault_forget_page(vm_normal_page(walk->vma, addr, *pte));
+		else if (is_swap_pte(*pte) && !non_swap_entry(pte_to_swp_entry(*pte)))
+			swapmig_refault_forget_slot(pte_to_swp_entry(*pte));
+	}
+	pte_unmap_unlock(mapped_pte, ptl);
+	cond_resched();
+	return 0;
+}
+
+static void swapmig_refault_forget_shmem(struct vm_area_struct *vma,
+					 unsigned long start, unsigned long end)
+{
+	struct xarray *pages = &vma->vm_file->f_mapping->i_pages;
+	XA_STATE(xas, pages, linear_page_index(vma, start));
+	unsigned int looked = 0;
+	void *entry;
+
+	xas_lock_irq(&xas);
+	xas_for_each(&xas, entry, linear_page_index(vma, end - 1)) {
+		if (xa_is_value(entry) &&
+		    !non_swap_entry(radix_to_swp_entry(entry)))
+			swapmig_refault_forget_slot(radix_to_swp_entry(entry));
+		if (++looked % XA_CHECK_SCHED)
+			continue;
+		xas_pause(&xas);
+		xas_unlock_irq(&xas);
+		cond_resched();
+		xas_lock_irq(&xas);
+	}
+	xas_unlock_irq(&xas);
+}
+
+static int swapmig_refault_forget_vma(unsigned long start, unsigned long end,
+				      struct mm_walk *walk)
+{
+	struct vm_area_struct *vma = walk->vma;
+	struct address_space *mapping = NULL;
+
+	if (vma->vm_file)
+		mapping = vma->vm_file->f_mapping;
+	if (mapping && shmem_mapping(mapping) &&
+	    READ_ONCE(SHMEM_I(mapping->host)->swapped))
+		swapmig_refault_forget_shmem(vma, start, end);
+	/* Is there anything in swap, or with a slot, that page tables know of? */
+	return (!get_mm_counter(walk->mm, MM_SWAPENTS) && !total_swapcache_pages()) ||
+	       !vma_migratable(vma);
+}
+
+static const struct mm_walk_ops swapmig_refault_forget_ops = {
+	.test_walk	= swapmig_refault_forget_vma,
+	.pmd_entry	= swapmig_refault_forget_ptes,
+};
+
+/**
+ * __swapmig_refault_forget - clear the refault nodes of a range of memory
+ * @mm: the address space
+ * @start: where the range starts
+ * @end: where it ends
+ *
+ * See swapmig_refault_forget().
+ *
+ * Context: process context, sleeps; mmap_lock is held.
+ */
+void __swapmig_refault_forget(struct mm_struct *mm, unsigned long start,
+			      unsigned long end)
+{
+	walk_page_range(mm, start, end, &swapmig_refault_forget_ops, NULL);
+}
+
+/*
+ * Allocate on @nid, or else as near to it as a bind policy allows.  As reclaim first
+ * tries to make room on the node that an ordinary allocation prefers, let it do so
+ * on @nid, but let it kill nobody for that.
+ */
+static struct folio *swapmig_refault_alloc_near(int nid, gfp_t gfp,
+						struct vm_area_struct *vma,
+						unsigned long addr)
+{
+	struct mempolicy *pol;
+	struct folio *folio;
+
+	folio = __folio_alloc(gfp | __GFP_THISNODE | __GFP_NORETRY | __GFP_NOWARN,
+			      0, nid, NULL);
+	if (folio)
+		return folio;
+
+	pol = __get_vma_policy(vma, addr) ?: get_task_policy(current);
+	folio = __folio_alloc(gfp, 0, nid, pol->mode == MPOL_BIND ?
+			      policy_nodemask(gfp, pol) : NULL);
+	mpol_cond_put(pol);
+	return folio;
+}
+
 /**
  * __swapmig_refault_alloc_folio - allocate a page to swap in to
  * @entry: the slot to be read
@@ -342,7 +477,8 @@ void __swapmig_refault_count_folio(swp_entry_t entry, struct folio *folio)
  *
  * See swapmig_refault_alloc_folio().  The refault node wins over the policy of the
  * VMA, which a move ignores, too, but not over the cpuset of the task.  If the node
- * is full, the page is allocated near it.
+ * is full, and reclaim cannot make room there, the page is allocated near it, but
+ * inside the mask of a bind policy.
  *
  * Context: as vma_alloc_folio().
  * Return: an order-0 folio, or NULL.
@@ -355,6 +491,6 @@ struct folio *__swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
 
 	if (nid != NUMA_NO_NODE && node_state(nid, N_MEMORY) &&
 	    cpuset_node_allowed(nid, gfp | __GFP_HARDWALL))
-		return __folio_alloc(gfp, 0, nid, NULL);
+		return swapmig_refault_alloc_near(nid, gfp, vma, addr);
 	return vma_alloc_folio(gfp, 0, vma, addr, false);
 }

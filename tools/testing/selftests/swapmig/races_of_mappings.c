@@ -11,5 +11,6 @@ RACE_TEST(mlock);
 RACE_TEST(shm_lock);
 RACE_TEST(truncate);
 RACE_TEST(move_pages);
+RACE_TEST(bind);
 
 TEST_HARNESS_MAIN

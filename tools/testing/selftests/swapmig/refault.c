@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -649,9 +648,7 @@ SM_TEST_F(refault, there_already_with_slots)
 {
 	SM_NEED(variant->dev == SM_DISK ? NULL : "zram takes its slots back");
 	arrives_with_slots(_metadata, self);
-	ASSERT_EQ(0, syscall(SYS_mbind, self->addr, self->len, MPOL_BIND,
-			     &self->from, 8 * sizeof(self->from), MPOL_MF_MOVE));
-	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_DEFAULT, 0));
+	ASSERT_EQ(0, sm_move_pages(self->addr, self->len, self->node));
 	comes_back(_metadata, self);
 }
 
@@ -751,6 +748,46 @@ SM_TEST_F(refault, policy_of_task)
 	ASSERT_EQ(0, sm_policy(NULL, &mode, &nodes));
 	EXPECT_EQ(MPOL_BIND, mode);
 	EXPECT_EQ(self->from, nodes);
+}
+
+/* mbind() names this very memory: that is the newer wish. */
+static void bound_later(SM_ARGS(refault))
+{
+	departs(_metadata, self, self->addr);
+	ASSERT_EQ(0, sm_mbind(self->addr, self->len / 2, MPOL_BIND, self->from));
+	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
+	/* What is there already stays, as always. */
+	EXPECT_EQ(self->direct ? 0 : sm_pages(self->len / 2),
+		  sm_on_node(0, self->addr, self->len / 2, self->node));
+	EXPECT_EQ(sm_pages(self->len / 2),
+		  sm_on_node(0, self->addr + self->len / 2, self->len / 2,
+			     self->target));
+	EXPECT_EQ(self->misses, sm_vmstat("swapmig_refault_miss"));
+}
+
+SM_TEST_F(refault, mbind_later)
+{
+	anonymous(_metadata, self);
+	bound_later(_metadata, self);
+}
+
+SM_TEST_F(refault, mbind_later_shared)
+{
+	shared_anonymous(_metadata, self);
+	bound_later(_metadata, self);
+}
+
+/* The pages are in memory again, but will go to the same slots without being written. */
+SM_TEST_F(refault, mbind_later_with_slots)
+{
+	long pages = sm_pages(self->len);
+
+	SM_NEED(variant->dev == SM_DISK ? NULL : "zram takes its slots back");
+	arrives_with_slots(_metadata, self);
+	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_BIND, self->from));
+	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
 }
 
 /* A task that may not use the node the memory was sent to. */

@@ -5,6 +5,7 @@
  * how much that is.
  */
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ FIXTURE(room)
 	unsigned long to;
 	struct sm_buffer buf;
 	struct sm_peer peer;
+	struct sm_buffer hog;
+	struct sm_peer hog_peer;
 	pid_t filler;
 	int node;
 	int root;
@@ -63,6 +66,7 @@ FIXTURE_SETUP(room)
 FIXTURE_TEARDOWN(room)
 {
 	sm_peer_end(&self->peer);
+	sm_peer_end(&self->hog_peer);
 	sm_kill(self->filler);
 	if (self->fd >= 0)
 		close(self->fd);
@@ -358,6 +362,75 @@ SM_TEST_F(room, protected_and_target_full)
 	EXPECT_LE(sm_on_node(self->peer.pid, self->buf.addr, LEN, self->node), left);
 	EXPECT_EQ(0, sm_swapped(self->peer.pid, self->buf.addr, LEN));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+#define HOG	(32 * MIB)
+
+/* Memory that is not in use makes room for memory that is. */
+SM_TEST_F(room, target_reclaimed_at_refault)
+{
+	int there = sm_node(1);
+	char path[128], nr[32];
+	long free;
+
+	if (!variant->evicts)
+		SKIP(return, "the target has room when the process is migrated");
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	snprintf(path, sizeof(path), SM_HUGETLB, there, "nr_hugepages");
+	SM_NEED(sm_lacks_path(path));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 128 * MIB));
+	self->buf.addr = sm_map(LEN);
+	start(_metadata, self);
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	ASSERT_EQ(sm_pages(LEN),
+		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
+
+	/* What is left of the node is for a process at rest, and little more. */
+	ASSERT_EQ(0, sm_set("/proc/sys/vm/min_free_kbytes", "4096"));
+	ASSERT_EQ(0, sm_few_pages_on_cpus());
+	free = sm_meminfo(there, "MemFree") - HOG / 1024 - 4096;
+	if (free < 0)
+		SM_NEED("nodes too small");
+	snprintf(nr, sizeof(nr), "%ld", free / 2048);
+	ASSERT_EQ(0, sm_set(path, nr));
+	self->hog.addr = sm_map(HOG);
+	ASSERT_TRUE(!!self->hog.addr);
+	self->hog.len = HOG;
+	self->hog.seed = SEED + 1;
+	self->hog.node = there;
+	ASSERT_EQ(0, sm_peer_start(&self->hog_peer, sm_serve_buffer, &self->hog));
+	ASSERT_EQ(0, sm_peer_ask(&self->hog_peer, SM_PEER_FILL));
+
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	EXPECT_GE(sm_pages(LEN / 16),
+		  sm_present(self->peer.pid, self->buf.addr, LEN) -
+		  sm_on_node(self->peer.pid, self->buf.addr, LEN, there));
+	EXPECT_EQ(0, sm_peer_ask(&self->hog_peer, SM_PEER_BAD));
+}
+
+/* A policy that binds memory binds it also where the refault node is full. */
+SM_TEST_F(room, target_full_at_refault_and_bound)
+{
+	if (!variant->evicts)
+		SKIP(return, "the target has room when the process is migrated");
+	SM_NEED(sm_lacks_nodes(3));
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	self->buf.addr = sm_map(LEN);
+	ASSERT_TRUE(!!self->buf.addr);
+	/* The peer inherits it. */
+	ASSERT_EQ(0, sm_mbind(self->buf.addr, LEN, MPOL_BIND, self->from));
+	start_in_group(_metadata, self);
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	ASSERT_EQ(sm_pages(LEN),
+		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
+	fill_target(_metadata, self);
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
+
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+	EXPECT_EQ(sm_pages(LEN),
+		  sm_on_node(self->peer.pid, self->buf.addr, LEN, sm_node(0)) +
+		  sm_on_node(self->peer.pid, self->buf.addr, LEN, sm_node(1)));
 }
 
 /* Pages that are swapped in for a full node are near it. */

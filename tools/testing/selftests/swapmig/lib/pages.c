@@ -168,21 +168,36 @@ long sm_smaps(const void *addr, const char *key)
 	return kb;
 }
 
+int sm_move_pages(void *addr, size_t len, int node)
+{
+	int nodes[ASK_BATCH], status[ASK_BATCH];
+	void *page[ASK_BATCH];
+	int ret = 0;
+	size_t n, i;
+
+	for (len /= sm_page; len; len -= n) {
+		n = len < ASK_BATCH ? len : ASK_BATCH;
+		for (i = 0; i < n; i++, addr += sm_page) {
+			page[i] = addr;
+			nodes[i] = node;
+		}
+		if (syscall(SYS_move_pages, 0, n, page, nodes, status, MPOL_MF_MOVE))
+			ret = -1;
+	}
+	return ret;
+}
+
 bool sm_moves_huge(void *addr, int node, int there)
 {
 	long huge = sm_smaps(addr, "AnonHugePages");
 	bool moves = true;
-	int status;
 
-	if (syscall(SYS_move_pages, 0, 1UL, &addr, &there, &status,
-		    MPOL_MF_MOVE) ||
+	if (sm_move_pages(addr, sm_page, there) ||
 	    sm_on_node(0, addr, sm_page, there) != 1 ||
 	    sm_smaps(addr, "AnonHugePages") != huge)
 		moves = false;
 	/* What was split went there in pieces. */
-	for (size_t i = 0; i < SM_HUGE; i += sm_page, addr += sm_page)
-		syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status,
-			MPOL_MF_MOVE);
+	sm_move_pages(addr, SM_HUGE, node);
 	return moves;
 }
 

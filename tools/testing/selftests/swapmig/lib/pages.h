@@ -28,6 +28,8 @@ long sm_swapped(pid_t pid, const void *addr, size_t len);
 long sm_mapped_on_node(pid_t pid, int node);	/* the whole process */
 long sm_smaps(const void *addr, const char *key);	/* kB of one mapping */
 
+int sm_move_pages(void *addr, size_t len, int node);	/* -1: not all of them */
+
 /*
  * Can this kernel move a huge page at all, and in one piece?  move_pages(2), which
  * is asked, moves the one at @addr from @node to the node @there and back.

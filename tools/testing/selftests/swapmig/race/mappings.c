@@ -278,8 +278,45 @@ static const struct race race_move_pages = {
 	.name = "move_pages", .round = round_move_pages, .rounds = 12,
 };
 
+/* A process and its child, whose pages are in the same swap slots, ask for other nodes */
+
+static int bind_pages(struct race_run *run)
+{
+	int node = sm_node(race_random(run, 2)), ret = 0, i;
+
+	for (i = 0; i < 4; i++) {
+		ret |= sm_mbind(run->scratch, LEN, MPOL_PREFERRED, sm_bit(node));
+		ret |= sm_mbind(run->scratch, LEN, MPOL_DEFAULT, 0);
+	}
+	return ret;
+}
+
+static int round_bind(struct race_run *run, long nr)
+{
+	pid_t pid;
+	int bad;
+
+	sm_fill(run->scratch, LEN, nr);
+	RACE_CHECK(run, !sm_page_out(run->scratch, LEN));
+	/* The pages in swap are sent to a node. */
+	race_pause(run);
+	pid = race_child(run);
+	RACE_CHECK(run, pid >= 0);
+	bad = !!bind_pages(run);
+	bad |= !!sm_bad(run->scratch, LEN, nr) << 1;
+	if (!pid)
+		_exit(bad);
+	RACE_CHECK(run, !bad);
+	RACE_CHECK(run, !race_child_end(run, pid));
+	return 1;
+}
+
+static const struct race race_bind = {
+	.name = "bind", .round = round_bind, .rounds = 40,
+};
+
 const struct race * const races_of_mappings[] = {
 	&race_fork, &race_exec, &race_unmap, &race_remap, &race_protect,
-	&race_mlock, &race_shm_lock, &race_truncate, &race_move_pages,
+	&race_mlock, &race_shm_lock, &race_truncate, &race_move_pages, &race_bind,
 	NULL,
 };
