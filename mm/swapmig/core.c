@@ -38,6 +38,8 @@ static void swapmig_putback(struct swapmig_call *call, struct list_head *folios)
 static void swapmig_migrate_chunk(struct swapmig_call *call,
 				  struct swapmig_chunk *chunk)
 {
+	/* First, as somebody may wait for these. */
+	swapmig_batch_move(call, call->evict ? &chunk->folios : &chunk->unevictable);
 	if (call->path == SWAPMIG_DIRECT)
 		swapmig_move(call, &chunk->folios);
 	swapmig_evict(call, &chunk->folios);
@@ -62,7 +64,7 @@ static void swapmig_migrate_leftover(struct swapmig_call *call)
 			       call->nr_failed);
 }
 
-/* Returns whether another pass may find more. */
+/* Returns whether it has got anything done. */
 static bool swapmig_migrate_pass(struct swapmig_call *call)
 {
 	unsigned long nr_done = call->nr_evicted + call->nr_moved;
@@ -91,24 +93,34 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 
 	call->ended = more;
 	call->nr_failed += call->nr_busy;
-	return !call->ended && call->nr_failed &&
-	       (call->nr_busy || call->nr_evicted + call->nr_moved > nr_done);
+	return call->nr_evicted + call->nr_moved > nr_done;
 }
 
 /* Returns the number of base pages left behind. */
 static unsigned long swapmig_migrate(struct swapmig_call *call)
 {
 	unsigned long nr_left = 0;
+	bool drained = false, progress;
 	int pass;
 
-	/* Pages in per-CPU batches cannot be isolated. */
-	lru_add_drain_all();
+	/*
+	 * Pages in per-CPU batches cannot be isolated, or have a reference too many.  Look
+	 * into those of other CPUs, and so disturb these, only if pages are missing.
+	 */
+	lru_add_drain();
 
 	while (!call->ended && swapmig_nodemap_next(&call->map)) {
-		for (pass = 1;
-		     swapmig_migrate_pass(call) && pass < SWAPMIG_MAX_PASSES;
-		     pass++)
-			lru_add_drain_all();
+		for (pass = 0; pass < SWAPMIG_MAX_PASSES; pass++) {
+			progress = swapmig_migrate_pass(call);
+			if (call->ended || !call->nr_failed)
+				break;
+			if (!drained) {
+				lru_add_drain_all();
+				drained = true;
+			} else if (!progress && !call->nr_busy) {
+				break;
+			}
+		}
 		nr_left += call->nr_failed;
 	}
 	return nr_left;

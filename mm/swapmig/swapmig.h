@@ -2,7 +2,7 @@
 /*
  * Swap migration: private declarations.
  *
- * Data flows one way: core -> nodemap -> walk -> (evict | move) -> stat.
+ * Data flows one way: core -> nodemap -> walk -> (evict | batch -> move) -> stat.
  */
 #ifndef _MM_SWAPMIG_H
 #define _MM_SWAPMIG_H
@@ -18,6 +18,10 @@
 
 /* The most base pages isolated under one hold of mmap_lock: one huge page. */
 #define SWAPMIG_CHUNK_PAGES	512
+
+/* Of those, how many are copied and mapped at once, as many as reclaim isolates at once. */
+#define SWAPMIG_GROUP_PAGES	SWAP_CLUSTER_MAX
+#define SWAPMIG_BATCH_GROUPS	(SWAPMIG_CHUNK_PAGES / SWAPMIG_GROUP_PAGES)
 
 /* Chunks whose write-back may be in flight while the next one is isolated. */
 #define SWAPMIG_IN_FLIGHT	4
@@ -49,13 +53,24 @@ struct swapmig_nodemap {
  *	its lists from the tail
  * @files: file folios that are moved, and dropped only if their target node is full
  * @unevictable: folios that may only be moved, hugetlb included
- * @nr_pages: base pages on all lists
+ * @nr_pages: base pages on all lists and in the batch
  */
 struct swapmig_chunk {
 	struct list_head folios;
 	struct list_head files;
 	struct list_head unevictable;
 	unsigned int nr_pages;
+};
+
+/**
+ * struct swapmig_batch - folios that the walk has unmapped
+ * @folios: locked folios, replaced by migration entries in the page tables; the
+ *	reference of each entry is ours
+ * @nr: the number of @folios
+ */
+struct swapmig_batch {
+	struct folio *folios[SWAPMIG_CHUNK_PAGES];
+	unsigned int nr;
 };
 
 /**
@@ -71,6 +86,7 @@ struct swapmig_chunk {
  * @in_flight: a ring of chunks whose eviction is under way
  * @nr_submitted: chunks added to the ring so far
  * @nr_moved: base pages moved
+ * @batch: those folios of the chunk that are moved many at a time
  * @next: the address at which the next walk starts
  * @seen: the parts of files of which this pass has looked at what is in swap
  * @nr_busy: base pages that this pass could not isolate
@@ -93,6 +109,7 @@ struct swapmig_call {
 
 	/* move.c */
 	unsigned long nr_moved;
+	struct swapmig_batch batch;
 
 	/* walk.c */
 	unsigned long next;
@@ -164,6 +181,11 @@ static inline int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
 
 /* move.c */
 int swapmig_move(struct swapmig_call *call, struct list_head *folios);
+
+/* batch.c */
+bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
+			unsigned long addr, pte_t *ptep, struct page *page);
+void swapmig_batch_move(struct swapmig_call *call, struct list_head *rest);
 
 /* sharing.c */
 bool swapmig_may_evict_file(struct vm_area_struct *vma);

@@ -10,6 +10,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mempolicy.h>
 #include <linux/mm_inline.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pagewalk.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
@@ -35,6 +36,8 @@ struct swapmig_scan {
 	struct swapmig_chunk *chunk;
 	unsigned int scanned;
 	bool unnoted;		/* swapmig_seen_add() has failed */
+	bool take;		/* pages may be unmapped by the walk, see batch.c */
+	unsigned long taken, taken_end;	/* where that has been done under the current lock */
 	bool may_evict_file;	/* the file of the current VMA */
 	struct folio *done;	/* large folio that has been dealt with */
 	struct folio *busy;	/* large folio that could not be isolated */
@@ -191,12 +194,41 @@ static bool swapmig_redirect_present(struct swapmig_scan *wc,
 	return true;
 }
 
+/* Unmap the page, if it is a common one and there is room in the chunk. */
+static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vma,
+			      unsigned long addr, pte_t *pte, struct page *page)
+{
+	if (!wc->take || wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
+	    !node_isset(page_to_nid(page), wc->call->map.sources))
+		return false;
+
+	/* A row of pages that are taken would hold this lock for long. */
+	swapmig_walk_unlock_lru(wc);
+	if (!swapmig_batch_take(&wc->call->batch, vma, addr, pte, page))
+		return false;
+
+	wc->chunk->nr_pages++;
+	if (!wc->taken_end)
+		wc->taken = addr;
+	wc->taken_end = addr + PAGE_SIZE;
+	return true;
+}
+
+static void swapmig_walk_flush(struct swapmig_scan *wc, struct vm_area_struct *vma)
+{
+	if (wc->taken_end)
+		flush_tlb_range(vma, wc->taken, wc->taken_end);
+	wc->taken_end = 0;
+}
+
 /* As swapmig_walk_page(), for a page that a PTE maps. */
 static bool swapmig_walk_present(struct swapmig_scan *wc, struct vm_area_struct *vma,
-				 unsigned long addr, struct page *page)
+				 unsigned long addr, pte_t *pte, struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
+	if (swapmig_walk_take(wc, vma, addr, pte, page))
+		return true;
 	if (folio_test_swapcache(folio) &&
 	    !swapmig_redirect_present(wc, folio, page))
 		return true;
@@ -449,7 +481,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 		}
 
 		page = vm_normal_page(vma, addr, *pte);
-		if (page && !swapmig_walk_present(wc, vma, addr, page)) {
+		if (page && !swapmig_walk_present(wc, vma, addr, pte, page)) {
 			wc->call->next = addr;
 			err = SWAPMIG_WALK_PAUSED;
 			break;
@@ -457,6 +489,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	}
 	swapmig_walk_unlock_lru(wc);
 	wc->ptl = NULL;
+	swapmig_walk_flush(wc, vma);
 	pte_unmap_unlock(mapped_pte, ptl);
 	return err;
 }
@@ -467,7 +500,20 @@ static int swapmig_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	struct swapmig_scan *wc = walk->private;
 	int err = swapmig_walk_pause(wc, addr);
 
-	return err ?: swapmig_walk_ptes(pmd, addr, end, walk);
+	if (err)
+		return err;
+
+	/*
+	 * A page table that is walked in two chunks is flushed twice.  So if this one may
+	 * not fit, and the chunk is not a small one, leave it to the next.
+	 */
+	if (wc->call->batch.nr > SWAPMIG_CHUNK_PAGES / 4 &&
+	    wc->chunk->nr_pages + ((end - addr) >> PAGE_SHIFT) > SWAPMIG_CHUNK_PAGES) {
+		wc->call->next = addr;
+		return SWAPMIG_WALK_PAUSED;
+	}
+
+	return swapmig_walk_ptes(pmd, addr, end, walk);
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
@@ -533,8 +579,9 @@ static const struct mm_walk_ops swapmig_walk_ops = {
  * @chunk: an empty chunk to fill
  *
  * Isolates pages that are mapped and on a source node, up to SWAPMIG_CHUNK_PAGES base
- * pages.  Pages that are off the LRU or under migration are counted as busy.  Pages
- * that are in swap get their refault nodes.
+ * pages.  Those that are to be moved and fit are unmapped at once and added to the batch
+ * of @call: see swapmig_batch_take().  Pages that are off the LRU or under migration are
+ * counted as busy.  Pages that are in swap get their refault nodes.
  *
  * The walk holds a reference to the address space, but not between two chunks: a
  * process that exits then frees its memory at once.
@@ -545,7 +592,10 @@ static const struct mm_walk_ops swapmig_walk_ops = {
  */
 int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 {
-	struct swapmig_scan wc = { .call = call, .chunk = chunk };
+	struct swapmig_scan wc = {
+		.call = call,
+		.chunk = chunk,
+	};
 	struct mm_struct *mm = call->mm;
 	int err;
 
@@ -554,6 +604,13 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 
 	err = mmap_read_lock_killable(mm);
 	if (!err) {
+		/*
+		 * A device or guest that maps the memory is told of each page by
+		 * migrate_pages().  The walk could only tell of whole page tables, with
+		 * pages that stay, and would wait for the device with folios locked.
+		 */
+		wc.take = (call->path == SWAPMIG_DIRECT || !call->evict) &&
+			  !mm_has_notifiers(mm);
 		err = walk_page_range(mm, call->next, mm->task_size,
 				      &swapmig_walk_ops, &wc);
 		mmap_read_unlock(mm);
@@ -561,6 +618,13 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 		if (err == SWAPMIG_WALK_PAUSED)
 			err = call->next < mm->task_size;
 	}
-	mmput(mm);
+	/*
+	 * If this is the last reference, exit_mmap() and others may wait for somebody who
+	 * waits for a folio of the batch.
+	 */
+	if (call->batch.nr)
+		mmput_async(mm);
+	else
+		mmput(mm);
 	return err;
 }

@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Swap migration: the direct path for the common page, many at a time.
+ *
+ * migrate_pages() looks for the page-table entries of each page twice, by its reverse
+ * mapping, and flushes the TLBs of all CPUs of the process for each page.  The walk has
+ * these entries in its hands.  So it replaces them by migration entries itself, with one
+ * flush for a page table.  That leaves a batch of locked, unmapped folios, which are
+ * then copied and mapped without mmap_lock, a group at a time.
+ *
+ * Only small anonymous folios that are mapped once and have no other user go this way.
+ * Whatever else there is goes through migrate_pages(), and so does a folio that turns out
+ * to have another user after all.
+ *
+ * Until its group is mapped, a thread that touches a page of the batch waits.  So groups
+ * for which somebody waits go first, and nothing in here waits for memory or I/O.
+ */
+#include <linux/highmem.h>
+#include <linux/memcontrol.h>
+#include <linux/migrate.h>
+#include <linux/mm_inline.h>
+#include <linux/page_owner.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/swapops.h>
+#include <trace/events/migrate.h>
+#include <trace/events/pagemap.h>
+
+#include "../internal.h"
+#include "swapmig.h"
+
+/* No folio goes without the first or with one of the second of these. */
+#define SWAPMIG_BATCH_FLAGS						\
+	(BIT(PG_lru) | BIT(PG_swapbacked) | BIT(PG_uptodate))
+#define SWAPMIG_BATCH_FLAGS_NOT						\
+	(BIT(PG_head) | BIT(PG_swapcache) | BIT(PG_unevictable) |	\
+	 BIT(PG_writeback) | BIT(PG_private) | BIT(PG_private_2) |	\
+	 BIT(PG_reserved) | __PG_MLOCKED | __PG_HWPOISON)
+
+/* The folios of a batch that are copied and mapped together. */
+struct swapmig_group {
+	unsigned int nr;
+	struct folio **src;
+	/* the copy, or @src itself if that stays */
+	struct folio *dst[SWAPMIG_GROUP_PAGES];
+	DECLARE_BITMAP(isolated, SWAPMIG_GROUP_PAGES);
+	/* how often @dst has become mapped; zapping it may follow at once */
+	unsigned short nr_mapped[SWAPMIG_GROUP_PAGES];
+};
+
+/* An LRU that is locked, and what has changed there. */
+struct swapmig_lru {
+	struct lruvec *lruvec;
+	struct mem_cgroup *memcg;
+	int zone_id;
+	enum zone_type zid;
+	int nr_inactive;
+	int nr_active;
+	int nr_mapped;
+};
+
+/* Is the process's entry for this folio the only thing that refers to it? */
+static bool swapmig_batch_fits(struct folio *folio)
+{
+	unsigned long flags = READ_ONCE(folio->flags);
+
+	return (flags & (SWAPMIG_BATCH_FLAGS | SWAPMIG_BATCH_FLAGS_NOT)) ==
+		SWAPMIG_BATCH_FLAGS &&
+	       ((unsigned long)READ_ONCE(folio->mapping) & PAGE_MAPPING_FLAGS) ==
+		PAGE_MAPPING_ANON &&
+	       !atomic_read(&folio->_mapcount) && folio_ref_count(folio) == 1;
+}
+
+static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
+{
+	unsigned long pfn = folio_pfn(folio);
+	swp_entry_t entry;
+	pte_t swp_pte;
+
+	if (pte_write(pte))
+		entry = make_writable_migration_entry(pfn);
+	else if (exclusive)
+		entry = make_readable_exclusive_migration_entry(pfn);
+	else
+		entry = make_readable_migration_entry(pfn);
+	if (pte_young(pte))
+		entry = make_migration_entry_young(entry);
+	if (pte_dirty(pte))
+		entry = make_migration_entry_dirty(entry);
+
+	swp_pte = swp_entry_to_pte(entry);
+	if (pte_soft_dirty(pte))
+		swp_pte = pte_swp_mksoft_dirty(swp_pte);
+	if (pte_uffd_wp(pte))
+		swp_pte = pte_swp_mkuffd_wp(swp_pte);
+	return swp_pte;
+}
+
+/**
+ * swapmig_batch_take - unmap a page and add it to the batch
+ * @batch: the batch
+ * @vma: the mapping
+ * @addr: the address of @page there
+ * @ptep: the present page-table entry that maps @page
+ * @page: the page
+ *
+ * Puts a migration entry in place of the page-table entry and locks the folio.  The
+ * caller flushes the TLB before it drops the page-table lock.  swapmig_batch_move() then
+ * moves the folio or maps it again.
+ *
+ * The folio lock keeps out whatever could map the folio again or find it in the swap
+ * cache.  mmap_lock keeps out fork.  So a folio that is found to be mapped once stays so.
+ * The stack of a process in exec is about to be shifted, without the locks that
+ * swapmig_group_map() relies on: its pages are not taken.
+ *
+ * Context: mmap_lock and the page-table lock are held.  Does not sleep.
+ * Return: whether the page has been taken; if not, it is as it was.
+ */
+bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
+			unsigned long addr, pte_t *ptep, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	struct mm_struct *mm = vma->vm_mm;
+	bool exclusive;
+	pte_t pte;
+
+	mmap_assert_locked(mm);
+	if (batch->nr == ARRAY_SIZE(batch->folios) || (vma->vm_flags & VM_LOCKED) ||
+	    vma_is_temporary_stack(vma) || !swapmig_batch_fits(folio) || !folio_trylock(folio))
+		return false;
+	if (!swapmig_batch_fits(folio))
+		goto unlock;
+
+	flush_cache_page(vma, addr, page_to_pfn(page));
+	pte = ptep_get_and_clear(mm, addr, ptep);
+	/* See page_try_share_anon_rmap(): clear the entry first. */
+	exclusive = PageAnonExclusive(page);
+	if (arch_unmap_one(mm, vma, addr, pte) < 0 ||
+	    (exclusive && page_try_share_anon_rmap(page))) {
+		set_pte_at(mm, addr, ptep, pte);
+		goto unlock;
+	}
+	/* It is in no mapping and no swap cache that would want to know. */
+	if (pte_dirty(pte))
+		folio_set_dirty(folio);
+	pte = swapmig_batch_entry(folio, pte, exclusive);
+	set_pte_at(mm, addr, ptep, pte);
+	trace_set_migration_pte(addr, pte_val(pte), 0);
+
+	/*
+	 * The reference of the entry becomes ours.  Dropping the mapcount is a full memory
+	 * barrier: GUP-fast either finds the entry changed, or its reference is seen when
+	 * swapmig_group_copy() counts.  The statistics, which page_remove_rmap() updates, are
+	 * left to swapmig_group_isolate().
+	 */
+	WARN_ON_ONCE(!atomic_add_negative(-1, &folio->_mapcount));
+
+	/* See swapmig_group_map().  The folio was mapped, so its anon_vma is alive. */
+	if (!(batch->nr % SWAPMIG_GROUP_PAGES) ||
+	    batch->folios[batch->nr - 1]->mapping != folio->mapping)
+		get_anon_vma(folio_anon_vma(folio));
+	batch->folios[batch->nr++] = folio;
+	return true;
+unlock:
+	folio_unlock(folio);
+	return false;
+}
+
+/* Update the statistics and unlock. */
+static void swapmig_lru_unlock(struct swapmig_lru *lru)
+{
+	if (!lru->lruvec)
+		return;
+	if (lru->nr_inactive)
+		update_lru_size(lru->lruvec, LRU_INACTIVE_ANON, lru->zid,
+				lru->nr_inactive);
+	if (lru->nr_active)
+		update_lru_size(lru->lruvec, LRU_ACTIVE_ANON, lru->zid, lru->nr_active);
+	__mod_lruvec_state(lru->lruvec, NR_ANON_MAPPED, lru->nr_mapped);
+	unlock_page_lruvec_irq(lru->lruvec);
+	memset(lru, 0, sizeof(*lru));
+}
+
+/*
+ * Lock the LRU of @folio in place of the previous one.  The lock disables interrupts: it
+ * is held for a group at most.
+ */
+static inline void swapmig_lru_relock(struct swapmig_lru *lru, struct folio *folio)
+{
+	if (lru->lruvec && page_zone_id(&folio->page) == lru->zone_id &&
+	    folio_memcg(folio) == lru->memcg)
+		return;
+	swapmig_lru_unlock(lru);
+	lru->lruvec = folio_lruvec_lock_irq(folio);
+	lru->memcg = folio_memcg(folio);
+	lru->zone_id = page_zone_id(&folio->page);
+	lru->zid = folio_zonenum(folio);
+}
+
+/*
+ * Take the folios off the LRU, as far as they are on it, and count all as unmapped.  The
+ * lock of a folio keeps it in its memory cgroup, and so these statistics right.  Reclaim
+ * takes as many off the LRU at once: too few to be accounted as isolated, but for those
+ * that cannot be moved at once.
+ */
+static void swapmig_group_isolate(struct swapmig_group *group)
+{
+	struct swapmig_lru lru = { };
+	unsigned int i;
+
+	for (i = 0; i < group->nr; i++) {
+		struct folio *folio = group->src[i];
+
+		if (!folio_test_clear_lru(folio)) {
+			mod_lruvec_page_state(&folio->page, NR_ANON_MAPPED, -1);
+			continue;
+		}
+		__set_bit(i, group->isolated);
+		swapmig_lru_relock(&lru, folio);
+		lru.nr_mapped--;
+		/* A generation may outlive lru_gen_enabled() for a while. */
+		if (lru_gen_del_folio(lru.lruvec, folio, false))
+			continue;
+		if (folio_test_unevictable(folio)) {
+			lruvec_del_folio(lru.lruvec, folio);
+			continue;
+		}
+		list_del(&folio->lru);
+		if (folio_test_active(folio))
+			lru.nr_active--;
+		else
+			lru.nr_inactive--;
+	}
+	swapmig_lru_unlock(&lru);
+}
+
+/*
+ * Put the copies on the LRU, as folio_add_lru() does.  Mapping them comes later, as
+ * mlock_vma_page() counts only folios that are on the LRU.
+ */
+static void swapmig_group_add_lru(struct swapmig_group *group)
+{
+	struct swapmig_lru lru = { };
+	unsigned int i;
+
+	for (i = 0; i < group->nr; i++) {
+		struct folio *folio = group->dst[i];
+
+		if (folio == group->src[i])
+			continue;
+		if (folio_test_unevictable(folio)) {
+			swapmig_lru_unlock(&lru);
+			folio_add_lru(folio);
+			continue;
+		}
+		swapmig_lru_relock(&lru, folio);
+		if (!lru_gen_add_folio(lru.lruvec, folio, false)) {
+			if (folio_test_active(folio)) {
+				list_add(&folio->lru,
+					 &lru.lruvec->lists[LRU_ACTIVE_ANON]);
+				lru.nr_active++;
+			} else {
+				list_add(&folio->lru,
+					 &lru.lruvec->lists[LRU_INACTIVE_ANON]);
+				lru.nr_inactive++;
+			}
+		}
+		trace_mm_lru_insertion(folio);
+		folio_set_lru(folio);
+	}
+	swapmig_lru_unlock(&lru);
+}
+
+/* Count what has been mapped, as page_add_anon_rmap() does, but once per LRU. */
+static void swapmig_group_count(struct swapmig_group *group)
+{
+	struct lruvec *lruvec = NULL;
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < group->nr; i++) {
+		struct lruvec *next = folio_lruvec(group->dst[i]);
+
+		if (nr && next != lruvec) {
+			mod_lruvec_state(lruvec, NR_ANON_MAPPED, nr);
+			nr = 0;
+		}
+		lruvec = next;
+		nr += group->nr_mapped[i];
+	}
+	if (nr)
+		mod_lruvec_state(lruvec, NR_ANON_MAPPED, nr);
+}
+
+/*
+ * Allocate copies.  This does not wait for reclaim while somebody may wait for the
+ * group: migrate_pages() can, later.  Where there is no memory, @dst stays NULL.
+ */
+static void swapmig_group_alloc(struct swapmig_group *group,
+				const struct swapmig_nodemap *map)
+{
+	gfp_t gfp = (GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN) &
+		    ~__GFP_DIRECT_RECLAIM;
+	struct page **pages = (struct page **)group->dst;
+	unsigned int i, end;
+
+	for (i = 0; i < group->nr; i = end) {
+		int nid = folio_nid(group->src[i]);
+		unsigned long nr, had;
+
+		for (end = i + 1; end < group->nr; end++)
+			if (folio_nid(group->src[end]) != nid)
+				break;
+		nr = 0;
+		do {
+			had = nr;
+			nr = alloc_pages_bulk_array_node(gfp, map->target[nid],
+							 end - i, pages + i);
+		} while (nr > had && nr < end - i);
+	}
+}
+
+/* The copy is charged in place of the folio, so nobody's usage changes. */
+static void swapmig_move_charge(struct folio *dst, struct folio *src)
+{
+#ifdef CONFIG_MEMCG
+	WRITE_ONCE(dst->memcg_data, src->memcg_data);
+	WRITE_ONCE(src->memcg_data, 0);
+#endif
+}
+
+/* Copy the folio and all that belongs to it, or leave it as it is. */
+static void swapmig_group_copy(struct swapmig_group *group, unsigned int i)
+{
+	struct folio *src = group->src[i], *dst = group->dst[i];
+
+	/* Any reference but ours may be used to access the folio. */
+	if (dst && test_bit(i, group->isolated) && folio_ref_count(src) == 1 &&
+	    folio_trylock(dst)) {
+		dst->index = src->index;
+		dst->mapping = src->mapping;
+		__folio_set_swapbacked(dst);
+		copy_highpage(&dst->page, &src->page);
+		swapmig_move_charge(dst, src);
+		folio_migrate_flags(dst, src);
+		flush_dcache_folio(dst);
+		set_page_owner_migrate_reason(&dst->page, MR_SYSCALL);
+		return;
+	}
+	if (dst)
+		folio_put(dst);
+	group->dst[i] = src;
+}
+
+/* As remove_migration_pte(), for a small anonymous folio. */
+static void swapmig_group_map_pte(struct swapmig_group *group, unsigned int i,
+				  struct vm_area_struct *vma, unsigned long addr,
+				  pte_t *ptep)
+{
+	struct folio *src = group->src[i], *dst = group->dst[i];
+	swp_entry_t entry;
+	pte_t pte;
+
+	if (!is_swap_pte(*ptep))
+		return;
+	entry = pte_to_swp_entry(*ptep);
+	if (!is_migration_entry(entry) || swp_offset_pfn(entry) != folio_pfn(src))
+		return;
+
+	folio_get(dst);
+	/* The permissions of the VMA may have changed. */
+	pte = mk_pte(&dst->page, READ_ONCE(vma->vm_page_prot));
+	if (pte_swp_soft_dirty(*ptep))
+		pte = pte_mksoft_dirty(pte);
+	if (!is_migration_entry_young(entry))
+		pte = pte_mkold(pte);
+	if (is_migration_entry_dirty(entry) && folio_test_dirty(dst))
+		pte = pte_mkdirty(pte);
+	if (is_writable_migration_entry(entry))
+		pte = maybe_mkwrite(pte, vma);
+	else if (pte_swp_uffd_wp(*ptep))
+		pte = pte_mkuffd_wp(pte);
+	else
+		pte = pte_wrprotect(pte);
+
+	/* As page_add_anon_rmap(); swapmig_group_count() updates the statistics. */
+	if (atomic_inc_and_test(&dst->_mapcount))
+		group->nr_mapped[i]++;
+	if (!is_readable_migration_entry(entry))
+		SetPageAnonExclusive(&dst->page);
+	mlock_vma_page(&dst->page, vma, false);
+	set_pte_at(vma->vm_mm, addr, ptep, pte);
+	if (vma->vm_flags & VM_LOCKED)
+		mlock_page_drain_local();
+	trace_remove_migration_pte(addr, pte_val(pte), 0);
+	/* The entry was not present before: nothing to flush. */
+	update_mmu_cache(vma, addr, ptep);
+}
+
+/* Map those folios from @first to before @end that @vma has migration entries for. */
+static void swapmig_group_map_vma(struct swapmig_group *group, unsigned int first,
+				  unsigned int end, struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr, start = 0;
+	spinlock_t *ptl = NULL;
+	pte_t *table = NULL;
+	pmd_t *pmd;
+
+	for (; first < end; first++) {
+		addr = vma_address(&group->src[first]->page, vma);
+		if (addr == -EFAULT)
+			continue;
+		if (!table || (addr & PMD_MASK) != start) {
+			if (table)
+				pte_unmap_unlock(table, ptl);
+			table = NULL;
+			start = addr & PMD_MASK;
+			pmd = mm_find_pmd(mm, addr);
+			if (!pmd || pmd_none_or_trans_huge_or_clear_bad(pmd))
+				continue;
+			table = pte_offset_map_lock(mm, pmd, start, &ptl);
+		}
+		swapmig_group_map_pte(group, first, vma, addr, table + pte_index(addr));
+	}
+	if (table)
+		pte_unmap_unlock(table, ptl);
+}
+
+/*
+ * Replace all migration entries.  Others may have moved, copied or zapped them: so find
+ * them by the reverse mapping, once for all neighbours that share an anon_vma, instead
+ * of once for each.  Neighbours are no more than a group apart, so that few VMAs are met
+ * that map none of them.  Taking mmap_lock would not do: the task that holds it may wait
+ * for one of these folios.
+ */
+static void swapmig_group_map(struct swapmig_group *group)
+{
+	unsigned int i, end;
+
+	for (i = 0; i < group->nr; i = end) {
+		struct folio *first = group->src[i];
+		struct anon_vma *anon_vma = folio_anon_vma(first);
+		pgoff_t low = first->index, high = low;
+		struct anon_vma_chain *avc;
+
+		for (end = i + 1; end < group->nr; end++) {
+			pgoff_t index = group->src[end]->index;
+
+			if (group->src[end]->mapping != first->mapping ||
+			    max(high, index) - min(low, index) >= SWAPMIG_GROUP_PAGES)
+				break;
+			low = min(low, index);
+			high = max(high, index);
+		}
+
+		anon_vma_lock_read(anon_vma);
+		anon_vma_interval_tree_foreach(avc, &anon_vma->rb_root, low, high) {
+			swapmig_group_map_vma(group, i, end, avc->vma);
+			cond_resched();
+		}
+		anon_vma_unlock_read(anon_vma);
+		/* swapmig_batch_take() got one reference for all of these. */
+		if (end == group->nr || group->src[end]->mapping != first->mapping)
+			put_anon_vma(anon_vma);
+	}
+}
+
+static void swapmig_group_move(struct swapmig_call *call, struct swapmig_group *group,
+			       struct list_head *rest)
+{
+	struct page *old[SWAPMIG_GROUP_PAGES];
+	unsigned int i, nr_copied = 0, nr_moved = 0;
+
+	swapmig_group_isolate(group);
+	swapmig_group_alloc(group, &call->map);
+	for (i = 0; i < group->nr; i++)
+		swapmig_group_copy(group, i);
+	swapmig_group_add_lru(group);
+	swapmig_group_map(group);
+	swapmig_group_count(group);
+
+	for (i = 0; i < group->nr; i++) {
+		struct folio *src = group->src[i], *dst = group->dst[i];
+
+		/* This wakes up those who wait for a migration entry to go. */
+		folio_unlock(src);
+		if (dst != src) {
+			/* If it is not mapped, the process has freed it. */
+			nr_moved += atomic_read(&dst->_mapcount) >= 0;
+			folio_unlock(dst);
+			folio_put(dst);
+			old[nr_copied++] = &src->page;
+		} else if (test_bit(i, group->isolated)) {
+			swapmig_account_isolated(src, 1);
+			list_add(&src->lru, rest);
+		} else {
+			/* If it is not mapped, the process has freed it. */
+			call->nr_busy += folio_mapped(src);
+			folio_put(src);
+		}
+	}
+	release_pages(old, nr_copied);
+
+	call->nr_moved += nr_moved;
+	count_vm_events(SWAPMIG_MOVED, nr_moved);
+	count_vm_events(PGMIGRATE_SUCCESS, nr_copied);
+}
+
+static bool swapmig_batch_waiters(struct folio **folios, unsigned int nr)
+{
+	while (nr--)
+		if (folio_test_waiters(*folios++))
+			return true;
+	return false;
+}
+
+/* The group for which somebody waits, or else the first of @groups. */
+static unsigned int swapmig_batch_next(struct swapmig_batch *batch,
+				       const unsigned long *groups)
+{
+	unsigned int i, first;
+
+	for_each_set_bit(i, groups, SWAPMIG_BATCH_GROUPS) {
+		first = i * SWAPMIG_GROUP_PAGES;
+		if (swapmig_batch_waiters(batch->folios + first,
+					  min_t(unsigned int, batch->nr - first,
+						SWAPMIG_GROUP_PAGES)))
+			return i;
+	}
+	return find_first_bit(groups, SWAPMIG_BATCH_GROUPS);
+}
+
+/**
+ * swapmig_batch_move - move the folios of the batch to their target nodes
+ * @call: the call
+ * @rest: gets those folios, isolated and mapped again, that have not been moved
+ *
+ * Folios that are not on the LRU any more are mapped again and counted as busy.
+ *
+ * Context: process context; no locks held but those of the folios.
+ */
+void swapmig_batch_move(struct swapmig_call *call, struct list_head *rest)
+{
+	unsigned int first, nr_groups;
+	DECLARE_BITMAP(groups, SWAPMIG_BATCH_GROUPS) = { };
+
+	nr_groups = DIV_ROUND_UP(call->batch.nr, SWAPMIG_GROUP_PAGES);
+	bitmap_set(groups, 0, nr_groups);
+	for (; nr_groups; nr_groups--) {
+		struct swapmig_group group = { };
+		unsigned int next;
+
+		/* To look for waiters takes time, too: not for each group. */
+		if (nr_groups % 2)
+			next = find_first_bit(groups, SWAPMIG_BATCH_GROUPS);
+		else
+			next = swapmig_batch_next(&call->batch, groups);
+		first = next * SWAPMIG_GROUP_PAGES;
+		group.src = call->batch.folios + first;
+		group.nr = min_t(unsigned int, call->batch.nr - first,
+				 SWAPMIG_GROUP_PAGES);
+		swapmig_group_move(call, &group, rest);
+		__clear_bit(next, groups);
+		cond_resched();
+	}
+	call->batch.nr = 0;
+}
