@@ -3,6 +3,7 @@
 #include "races_of.h"
 
 RACE_TEST(fork);
+RACE_TEST(touch_and_fork);
 RACE_TEST(exec);
 RACE_TEST(unmap);
 RACE_TEST(remap);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,6 +51,87 @@ static int round_fork(struct race_run *run, long nr)
 
 static const struct race race_fork = {
 	.name = "fork", .round = round_fork, .rounds = 10,
+};
+
+/*
+ * A thread that writes to all pages all the time, while children come and go. Each page
+ * counts what is written to it: none of this may get lost, and a child must see nothing
+ * of what is written after its fork().
+ */
+struct counting {
+	char *addr;
+	int end;
+	bool lost;
+	pthread_t thread;
+};
+
+static long *counter_of(const struct counting *c, size_t page)
+{
+	return (long *)(c->addr + page * sm_page);
+}
+
+static void *count(void *arg)
+{
+	struct counting *c = arg;
+	size_t i;
+	long nr;
+
+	for (nr = 0; !__atomic_load_n(&c->end, __ATOMIC_RELAXED); nr++) {
+		for (i = 0; i < sm_pages(RACE_SCRATCH); i++) {
+			if (__atomic_load_n(counter_of(c, i), __ATOMIC_RELAXED) != nr)
+				c->lost = true;
+			__atomic_store_n(counter_of(c, i), nr + 1, __ATOMIC_RELAXED);
+		}
+	}
+	return NULL;
+}
+
+/* The child: fork() copies the pages in order, while the thread goes on writing. */
+static int counted(struct race_run *run, const struct counting *c)
+{
+	size_t i, pages = sm_pages(RACE_SCRATCH);
+	long seen[pages];
+
+	for (i = 0; i < pages; i++)
+		seen[i] = __atomic_load_n(counter_of(c, i), __ATOMIC_RELAXED);
+	race_pause(run);
+	for (i = 0; i < pages; i++)
+		if (__atomic_load_n(counter_of(c, i), __ATOMIC_RELAXED) != seen[i])
+			return 1;
+	for (i = 0; i < pages; i++)
+		__atomic_store_n(counter_of(c, i), -1, __ATOMIC_RELAXED);
+	race_pause(run);
+	for (i = 0; i < pages; i++)
+		if (__atomic_load_n(counter_of(c, i), __ATOMIC_RELAXED) != -1)
+			return 2;
+	return 0;
+}
+
+static int round_touch_and_fork(struct race_run *run, long nr)
+{
+	struct counting c = { .addr = run->scratch };
+	size_t i;
+	pid_t pid;
+
+	sm_fill(run->scratch, RACE_SCRATCH, nr);
+	for (i = 0; i < sm_pages(RACE_SCRATCH); i++)
+		*counter_of(&c, i) = 0;
+	RACE_CHECK(run, !pthread_create(&c.thread, NULL, count, &c));
+	for (i = 0; i < 4; i++) {
+		pid = race_child(run);
+		RACE_CHECK(run, pid >= 0);
+		if (!pid)
+			_exit(counted(run, &c));
+		RACE_CHECK(run, !race_child_end(run, pid));
+	}
+	__atomic_store_n(&c.end, 1, __ATOMIC_RELAXED);
+	RACE_CHECK(run, !pthread_join(c.thread, NULL));
+	RACE_CHECK(run, !c.lost);
+	return 1;
+}
+
+static const struct race race_touch_and_fork = {
+	.name = "touch_and_fork", .round = round_touch_and_fork, .rounds = 10,
 };
 
 /* What exec() makes of a child: it ends before main() begins. */
@@ -316,7 +398,7 @@ static const struct race race_bind = {
 };
 
 const struct race * const races_of_mappings[] = {
-	&race_fork, &race_exec, &race_unmap, &race_remap, &race_protect,
+	&race_fork, &race_touch_and_fork, &race_exec, &race_unmap, &race_remap, &race_protect,
 	&race_mlock, &race_shm_lock, &race_truncate, &race_move_pages, &race_bind,
 	NULL,
 };
