@@ -140,9 +140,16 @@ for my $size (@sizes) {
 		my $case = "swap_disk${huge}_$size";
 		limit("$case: pages left on the source", value('linux', $case, 'left_on_source'), 0);
 		$case = "direct${huge}_$size";
-		limit("$case: instructions per page, beside the base",
-		      value('linux', $case, 'insn_per_page'), value('base', $case, 'insn_per_page'));
+		limit("$case: instructions per page",
+		      value('linux', $case, 'insn_per_page'), $huge ? 600 : 2100);
 	}
+	limit("swap_zram_$size: instructions per page", value('linux', "swap_zram_$size", 'insn_per_page'),
+	      16_500);
+	limit("swap_disk_$size: instructions per page, beside MADV_PAGEOUT's on the base",
+	      value('linux', "swap_disk_$size", 'insn_per_page'),
+	      value('base', "swap_disk_$size", 'insn_per_page'));
+	limit("refault_$size: instructions per page", value('linux', "refault_$size", 'insn_per_page'),
+	      9600);
 	limit("swap_zram_$size: instructions per page above the floor, beside MADV_PAGEOUT's on the base",
 	      above(value('linux', "swap_zram_$size", 'insn_per_page'),
 		    value('linux', 'zram_write_64M', 'insn_per_page')),
@@ -164,6 +171,8 @@ for my $path (qw(direct swap)) {
 		      value('linux', $case, 'insn_per_page'), scaled(2, $plain));
 	}
 }
+least('shootdowns_direct_64M: pages per TLB shootdown',
+      value('linux', 'shootdowns_direct_64M', 'pages_per_shootdown'), 250);
 limit('full_target_swap_64M: pages left on the source',
       value('linux', 'full_target_swap_64M', 'left_on_source'), 0);
 limit('full_target_64M: pages left on the source',

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# How long the target waits for mmap_lock: bench.sh sets runs and outfile.
+# How long the process waits for mmap_lock: bench.sh sets runs and outfile.
 
 set terminal svg size 720,440 font "sans,14" background "white"
 set output outfile
-set title "Longest wait of the target for mmap\\_lock during the call"
+set title "Longest wait of the process for mmap\\_lock during the call"
 set xlabel "memory that is migrated (MiB)"
 set ylabel "guest ms (125 000 instructions each)"
 set logscale xy
