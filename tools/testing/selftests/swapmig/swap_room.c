@@ -297,6 +297,13 @@ static void start_in_group(SM_ARGS(room))
 	fill(_metadata, self);
 }
 
+static void all_into_swap(SM_ARGS(room))
+{
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	ASSERT_EQ(sm_pages(LEN),
+		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
+}
+
 /* What reclaim would leave alone is moved. */
 static void protected(SM_ARGS(room), const char *file)
 {
@@ -378,9 +385,7 @@ SM_TEST_F(room, target_reclaimed_at_refault)
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 128 * MIB));
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
-	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
-	ASSERT_EQ(sm_pages(LEN),
-		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
+	all_into_swap(_metadata, self);
 
 	/* What is left of the node is for a process at rest, and little more. */
 	ASSERT_EQ(0, sm_set("/proc/sys/vm/min_free_kbytes", "4096"));
@@ -418,9 +423,7 @@ SM_TEST_F(room, target_full_at_refault_and_bound)
 	/* The peer inherits it. */
 	ASSERT_EQ(0, sm_mbind(self->buf.addr, LEN, MPOL_BIND, self->from));
 	start_in_group(_metadata, self);
-	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
-	ASSERT_EQ(sm_pages(LEN),
-		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
+	all_into_swap(_metadata, self);
 	fill_target(_metadata, self);
 	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
 
@@ -441,9 +444,7 @@ SM_TEST_F(room, target_full_at_refault)
 	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
 	self->buf.addr = sm_map(LEN);
 	start_in_group(_metadata, self);
-	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
-	ASSERT_EQ(sm_pages(LEN),
-		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
+	all_into_swap(_metadata, self);
 	fill_target(_metadata, self);
 	/* Else kswapd makes room with the pages that come back first. */
 	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
