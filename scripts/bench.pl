@@ -161,6 +161,12 @@ least('disk_bandwidth_128M: share of a plain write\'s',
 for my $case (qw(counts_direct_64M counts_swap_64M counts_disk_64M)) {
 	limit("$case: lru_add_drain_all()", value('linux', $case, 'lru_drains'), 1);
 }
+# A page that cannot go does not stop the others.
+for my $path (qw(direct swap disk)) {
+	limit("pinned_${path}_64M: $_, beside a call where no page is pinned",
+	      value('linux', "pinned_${path}_64M", $_), 1.15)
+		for $path eq 'disk' ? 'work' : qw(work time);
+}
 # Cost follows the pages that are present: an odd address space may cost twice as
 # much as a plain one for what it has besides pages.
 for my $path (qw(direct swap)) {

@@ -186,6 +186,7 @@ int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 	call->evict = (flags & MPOL_MF_EVICT) || capable(CAP_SYS_NICE);
 	call->evict_shared = call->shared && capable(CAP_SYS_NICE);
 	INIT_LIST_HEAD(&call->leftover);
+	INIT_LIST_HEAD(&call->late);
 	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)
 		INIT_LIST_HEAD(&call->in_flight[i]);
 

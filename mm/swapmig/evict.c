@@ -29,6 +29,9 @@
  */
 #define SWAPMIG_EVICT_ROUNDS	5
 
+/* How many ticks a pass waits, at its end, for folios that something still refers to. */
+#define SWAPMIG_EVICT_TICKS	4
+
 /* Free a folio to which only we refer: nobody would read it from swap. */
 static bool swapmig_free_unused(struct folio *folio)
 {
@@ -168,29 +171,12 @@ static void swapmig_keep_protected(struct swapmig_call *call,
 #endif
 
 /*
- * Reclaim unmaps a page before it finds a foreign reference and gives up.  The process
- * then gets the page back from the swap cache.  If its next write goes to a copy, the
- * holder of the reference, say a pipe, does not see it.  On such machines, leave
- * referenced pages alone.
+ * Free unused folios, and move those to @leftover that reclaim must not see.  It unmaps a
+ * page before it finds a foreign reference and gives up.  The process then gets the
+ * page back from the swap cache, and pays for that.  And where SWAP_ENTRIES_EXCLUSIVE is
+ * false, its next write goes to a copy, which the holder of the reference, say a pipe,
+ * does not see.
  */
-static bool swapmig_folio_pinned(struct folio *folio)
-{
-	long refs;
-
-	if (folio_maybe_dma_pinned(folio))
-		return true;
-	if (SWAP_ENTRIES_EXCLUSIVE || !folio_test_anon(folio) ||
-	    !folio_mapped(folio))
-		return false;
-
-	/* ours, one per mapping, and one per page in the swap cache */
-	refs = 1 + folio_mapcount(folio);
-	if (folio_test_swapcache(folio))
-		refs += folio_nr_pages(folio);
-	return folio_ref_count(folio) > refs;
-}
-
-/* Free unused folios, and move those to @leftover that reclaim must not see. */
 static void swapmig_filter_folios(struct list_head *folios,
 				  struct list_head *leftover)
 {
@@ -257,12 +243,11 @@ static void swapmig_write_dirty_files(struct list_head *folios)
 }
 
 /*
- * Folios in the swap cache keep their slots: set the refault nodes of these.  Do not
- * wait for locked folios: they go to @later, for the next round.
+ * Folios that are in the swap cache before they are evicted keep their slots: set the
+ * refault nodes of these.  Do not wait for locked folios: they are left over.
  */
 static void swapmig_redirect_folios(struct swapmig_call *call,
-				    struct list_head *folios,
-				    struct list_head *later)
+				    struct list_head *folios)
 {
 	struct folio *folio, *next;
 
@@ -270,7 +255,7 @@ static void swapmig_redirect_folios(struct swapmig_call *call,
 		if (!folio_test_swapcache(folio))
 			continue;
 		if (!folio_trylock(folio)) {
-			list_move_tail(&folio->lru, later);
+			list_move(&folio->lru, &call->leftover);
 			continue;
 		}
 		if (folio_test_swapcache(folio) &&
@@ -314,11 +299,9 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	unsigned long nr_freed;
 	struct blk_plug plug;
 	struct folio *folio;
-	LIST_HEAD(later);
 
 	swapmig_filter_folios(folios, &call->leftover);
 	swapmig_write_dirty_files(folios);
-	swapmig_redirect_folios(call, folios, &later);
 
 	blk_start_plug(&plug);
 	current->reclaim_state = &rs;
@@ -332,7 +315,6 @@ static void swapmig_evict_round(struct swapmig_call *call,
 		swapmig_account_isolated(folio, 1);
 	current->reclaim_state = NULL;
 	blk_finish_plug(&plug);
-	list_splice(&later, folios);
 
 	call->nr_evicted += nr_freed;
 	count_vm_events(SWAPMIG_EVICTED, nr_freed);
@@ -348,25 +330,53 @@ static bool swapmig_wait_writeback(struct list_head *folios)
 	return !fatal_signal_pending(current);
 }
 
-/* Wait for the chunk on @folios and free its folios. */
+/*
+ * Set those folios aside that reclaim has neither freed nor submitted.  The end of their
+ * write-back may not have dropped its reference yet.  Only a few can be as late as that,
+ * and isolated folios are kept from others: the rest is left over.
+ */
+static void swapmig_set_aside(struct swapmig_call *call, struct list_head *folios)
+{
+	struct folio *folio, *next;
+
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (!folio_test_writeback(folio))
+			list_move(&folio->lru, call->nr_late++ < SWAPMIG_CHUNK_PAGES ?
+				  &call->late : &call->leftover);
+}
+
+/* Wait for the write-back of @folios and free them.  Waits for nothing else. */
 static void swapmig_evict_reap(struct swapmig_call *call,
 			       struct list_head *folios)
 {
-	struct folio *folio, *next;
 	int round;
 
 	for (round = 1; round < SWAPMIG_EVICT_ROUNDS && !list_empty(folios);
 	     round++) {
-		/* The end of write-back may not have dropped its reference yet. */
-		if (round > 1)
-			schedule_timeout_killable(1);
 		if (!swapmig_wait_writeback(folios))
 			break;
 		swapmig_evict_round(call, folios);
+		swapmig_set_aside(call, folios);
 	}
-	list_for_each_entry_safe(folio, next, folios, lru)
-		if (!swapmig_free_unused(folio))
-			list_move(&folio->lru, &call->leftover);
+	list_splice_init(folios, &call->leftover);
+}
+
+/* Give the folios that have been set aside a little time. */
+static void swapmig_evict_late(struct swapmig_call *call)
+{
+	int tick;
+
+	for (tick = 0; tick < SWAPMIG_EVICT_TICKS && !list_empty(&call->late); tick++) {
+		LIST_HEAD(folios);
+
+		if (tick)
+			schedule_timeout_killable(1);
+		call->nr_late = 0;
+		list_splice_init(&call->late, &folios);
+		swapmig_evict_reap(call, &folios);
+	}
+	call->nr_late = 0;
+	list_splice_init(&call->late, &call->leftover);
 }
 
 /**
@@ -395,6 +405,7 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
 	slot = &call->in_flight[call->nr_submitted++ % SWAPMIG_IN_FLIGHT];
 	swapmig_evict_reap(call, slot);
 	swapmig_keep_protected(call, folios);
+	swapmig_redirect_folios(call, folios);
 	list_splice_init(folios, slot);
 	swapmig_evict_round(call, slot);
 }
@@ -404,7 +415,8 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
  * @call: the call
  *
  * Waits for the write-back of all chunks in flight, oldest first, and frees their
- * folios.  Folios that cannot be evicted are moved to @call->leftover, still isolated.
+ * folios.  Folios that something still refers to are given a few ticks, all of them
+ * together.  Folios that cannot be evicted are moved to @call->leftover, still isolated.
  * Does not wait if the caller has been killed.
  *
  * Context: process context, sleeps; no locks held.
@@ -417,4 +429,5 @@ void swapmig_evict_finish(struct swapmig_call *call)
 		swapmig_evict_reap(call,
 				   &call->in_flight[call->nr_submitted++ %
 						    SWAPMIG_IN_FLIGHT]);
+	swapmig_evict_late(call);
 }

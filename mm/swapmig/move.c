@@ -37,14 +37,28 @@ static void swapmig_take_batch(struct list_head *from, struct list_head *batch)
 	list_splice(&rest, from);
 }
 
+/*
+ * migrate_pages() would unmap each of these ten times, with a TLB flush each, before it
+ * gives up.
+ */
+static void swapmig_skip_pinned(struct list_head *folios, struct list_head *pinned)
+{
+	struct folio *folio, *next;
+
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (!swapmig_is_hugetlb(folio) && swapmig_folio_pinned(folio))
+			list_move_tail(&folio->lru, pinned);
+}
+
 /**
  * swapmig_move - move folios to their target nodes
  * @call: the call
  * @folios: isolated folios on source nodes; those that cannot be moved stay on the list
  *
  * Copies each folio to a new one on the target node.  The allocation does not try
- * hard, as the folio can be evicted instead.  If the caller has been killed, nothing
- * more is moved.
+ * hard, as the folio can be evicted instead.  Pinned folios are not tried: if the
+ * reference is short-lived, the next pass moves them.  If the caller has been killed,
+ * nothing more is moved.
  *
  * Context: process context, sleeps; no locks held.
  * Return: 0, or -ENOMEM if a target node had no room for a folio.
@@ -59,6 +73,7 @@ int swapmig_move(struct swapmig_call *call, struct list_head *folios)
 	LIST_HEAD(batch);
 	int err = 0;
 
+	swapmig_skip_pinned(folios, &failed);
 	while (!list_empty(folios) && !fatal_signal_pending(current)) {
 		unsigned int nr_moved = 0;
 

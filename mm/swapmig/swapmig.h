@@ -85,6 +85,8 @@ struct swapmig_batch {
  * @leftover: isolated folios that could not be evicted
  * @in_flight: a ring of chunks whose eviction is under way
  * @nr_submitted: chunks added to the ring so far
+ * @late: isolated folios that have been written, but that something still refers to
+ * @nr_late: at least the number of folios on @late
  * @nr_moved: base pages moved
  * @batch: those folios of the chunk that are moved many at a time
  * @next: the address at which the next walk starts
@@ -106,6 +108,8 @@ struct swapmig_call {
 	struct list_head leftover;
 	struct list_head in_flight[SWAPMIG_IN_FLIGHT];
 	unsigned int nr_submitted;
+	struct list_head late;
+	unsigned int nr_late;
 
 	/* move.c */
 	unsigned long nr_moved;
@@ -129,6 +133,23 @@ static inline void swapmig_account_isolated(struct folio *folio, int sign)
 {
 	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio),
 			    sign * folio_nr_pages(folio));
+}
+
+/*
+ * Does anything refer to an isolated folio besides us, mappings and caches?  Such a folio
+ * can be neither evicted nor moved.  The reference may be short-lived, as that of a
+ * per-CPU batch, or belong to a device or a pipe.  The counts are read one after the
+ * other: a folio that is just being unmapped may count as pinned, too.
+ */
+static inline bool swapmig_folio_pinned(struct folio *folio)
+{
+	long refs = folio_ref_count(folio) - 1;
+
+	if (folio_mapping(folio))
+		refs -= folio_nr_pages(folio);
+	if (folio_test_private(folio))
+		refs--;
+	return refs > folio_mapcount(folio);
 }
 
 /* nodemap.c */

@@ -521,11 +521,22 @@ static void room(const struct run *run)
 /*
  * What a call does to others, from the kernel's own tracepoints: how often and how
  * long it holds mmap_lock, drains the LRU batches of all CPUs, and waits for
- * write-back.
+ * write-back. A worker may drain for it.
  */
+static long drains_so_far(void)
+{
+	FILE *f = fopen(TRACING "kprobe_profile", "r");
+	long nr = -1;
+
+	if (!f || fscanf(f, " drain %ld", &nr) != 1)
+		die("kprobe_profile");
+	fclose(f);
+	return nr;
+}
+
 static void counts(const struct run *run)
 {
-	long holds = 0, drains = 0, waits = 0;
+	long holds = 0, drains, waits = 0;
 	double since = 0, longest = 0;
 	struct program program;
 	char line[512];
@@ -542,8 +553,10 @@ static void counts(const struct run *run)
 	trace("events/kprobes/enable", "1");
 	trace("events/writeback/folio_wait_writeback/enable", "1");
 	trace_start();
+	drains = drains_so_far();
 	if (migrate(run, &program) < 0)
 		die("the call failed");
+	drains = drains_so_far() - drains;
 	trace_stop();
 
 	f = trace_open();
@@ -552,8 +565,6 @@ static void counts(const struct run *run)
 
 		if (*line == '#')
 			continue;
-		if (strstr(line, " drain: "))
-			drains++;
 		if (strstr(line, "folio_wait_writeback: "))
 			waits++;
 		if (!p || sscanf(p, "mm=%31s", of) != 1)
@@ -613,6 +624,57 @@ static void shootdowns(const struct run *run)
 	result("pages_per_shootdown",
 	       (double)sm_pages(program.len) / (nr ? nr : 1), "pages");
 	end(&program);
+}
+
+/*
+ * One page in each 2 MiB is in a pipe, and cannot go. What it costs the rest, in work
+ * and in waiting; a disk is waited for by the clock on the wall, so there only in work.
+ */
+static char *map_and_pin(const struct run *run)
+{
+	struct iovec vec = { .iov_len = sm_page };
+	char *addr = map_and_fill(run);
+	int ends[2];
+	size_t i;
+
+	if (pipe(ends) || fcntl(ends[1], F_SETPIPE_SZ, 256 * sm_page) < 0)
+		die("pipe");
+	for (i = 0; i < run->mib * MIB; i += SM_HUGE) {
+		vec.iov_base = addr + i;
+		if (vmsplice(ends[1], &vec, 1, 0) != (ssize_t)sm_page)
+			die("vmsplice");
+	}
+	return addr;
+}
+
+static void measure_pinned(const struct run *run, char *(*fill_memory)(const struct run *),
+			   uint64_t *work, uint64_t *time)
+{
+	struct program program;
+
+	prepare_swap(run);
+	program = start(run, REST, fill_memory);
+	send_others_ahead(&program);
+	*work = now(CLOCK_PROCESS_CPUTIME_ID);
+	*time = now(CLOCK_MONOTONIC);
+	if (migrate(run, &program) < 0)
+		die("the call failed");
+	*work = now(CLOCK_PROCESS_CPUTIME_ID) - *work;
+	*time = now(CLOCK_MONOTONIC) - *time;
+	result("left_on_source", left_on_source(&program), "pages");
+	end(&program);
+	sm_swap_off();
+}
+
+static void pinned(const struct run *run)
+{
+	uint64_t work, time, plain_work, plain_time;
+
+	measure_pinned(run, map_and_fill, &plain_work, &plain_time);
+	measure_pinned(run, map_and_pin, &work, &time);
+	result("work", (double)work / plain_work, "1");
+	if (run->method == DIRECT || run->dev == SM_ZRAM)
+		result("time", (double)time / plain_time, "1");
 }
 
 /* Floors */
@@ -832,6 +894,9 @@ static const struct kind {
 	{ "counts_direct", "icount", counts, DIRECT, 0, { 64 }, true },
 	{ "counts_swap", "icount", counts, SWAP, SM_ZRAM, { 64 }, true },
 	{ "counts_disk", "icount", counts, SWAP, SM_DISK, { 64 } },
+	{ "pinned_direct", "icount", pinned, DIRECT, 0, { 64 } },
+	{ "pinned_swap", "icount", pinned, SWAP, SM_ZRAM, { 64 } },
+	{ "pinned_disk", "icount", pinned, SWAP, SM_DISK, { 64 } },
 	{ "vmas_direct", "icount", many_vmas, DIRECT, 0, { 391 } },
 	{ "vmas_swap", "icount", many_vmas, SWAP, SM_ZRAM, { 391 } },
 	{ "sparse_direct", "icount", sparse, DIRECT, 0, { 64 } },
