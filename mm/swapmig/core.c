@@ -7,6 +7,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <trace/events/swapmig.h>
 
 #include "../internal.h"
@@ -14,6 +16,40 @@
 
 /* Passes over the address space for pages that were busy. */
 #define SWAPMIG_MAX_PASSES	3
+
+/* How long a call waits for the batches of other CPUs, in jiffies. */
+#define SWAPMIG_DRAIN_TIMEOUT	(HZ / 10)
+
+/* The number of the last drain of all CPUs that has begun or ended. */
+static unsigned long swapmig_drain_begun, swapmig_drain_ended;
+static DECLARE_WAIT_QUEUE_HEAD(swapmig_drain_wait);
+
+static void swapmig_drain_work(struct work_struct *work)
+{
+	unsigned long nr = swapmig_drain_begun + 1;
+
+	WRITE_ONCE(swapmig_drain_begun, nr);
+	lru_add_drain_all();
+	WRITE_ONCE(swapmig_drain_ended, nr);
+	wake_up_all(&swapmig_drain_wait);
+}
+
+static DECLARE_WORK(swapmig_drain, swapmig_drain_work);
+
+/*
+ * Flush the batches of all CPUs.  That waits for each CPU to run a worker, so behind a
+ * real-time task it may take for ever: have another worker wait, and go on without it
+ * before long.  All calls share one, so that no more than one gets stuck.
+ */
+static void swapmig_drain_all(void)
+{
+	unsigned long nr = READ_ONCE(swapmig_drain_begun) + 1;
+
+	queue_work(system_unbound_wq, &swapmig_drain);
+	wait_event_killable_timeout(swapmig_drain_wait,
+				    (long)(READ_ONCE(swapmig_drain_ended) - nr) >= 0,
+				    SWAPMIG_DRAIN_TIMEOUT);
+}
 
 /* Put isolated folios back on the LRU.  They stay on their source node. */
 static void swapmig_putback(struct swapmig_call *call, struct list_head *folios)
@@ -115,7 +151,7 @@ static unsigned long swapmig_migrate(struct swapmig_call *call)
 			if (call->ended || !call->nr_failed)
 				break;
 			if (!drained) {
-				lru_add_drain_all();
+				swapmig_drain_all();
 				drained = true;
 			} else if (!progress && !call->nr_busy) {
 				break;

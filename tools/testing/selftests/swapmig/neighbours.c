@@ -4,6 +4,7 @@
  * that the process has.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -278,6 +280,91 @@ SM_TEST_F(mappings, of_parts)
 	for (int i = 0; i < 8; i++)
 		EXPECT_EQ(i == 4 || i >= 6 ? 0 : pages,
 			  sm_on_node(0, self->addr[2] + i * part, part, sm_node(1)));
+}
+
+FIXTURE(caller)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(caller)
+{
+	SM_BEGIN(2);
+	SM_NEED(sm_lacks_cpu(sm_node(0)));
+	ASSERT_EQ(0, sm_prefer("swap"));
+}
+
+FIXTURE_TEARDOWN(caller)
+{
+	if (self->pid > 0)
+		sm_kill(self->pid);
+	sm_unbind();
+	sm_unpin();
+	sm_cleanup();
+}
+
+#define SPIN_SECONDS	20
+
+enum { STARTING, SPINNING, TOLD_TO_STOP, GAVE_UP };
+
+/*
+ * Keep a CPU, and in its batch a page that is to go to the LRU: only a worker on this
+ * CPU can flush that.
+ */
+static int spin(int *state, char *page)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	struct timespec now, start;
+	char *other = sm_map(sm_page);
+
+	if (!other || sm_pin(1) || sched_setscheduler(0, SCHED_FIFO, &param))
+		return 1;
+	*other = 1;
+	/* This flushes the batch, so that the next page stays there. */
+	munmap(other, sm_page);
+	*page = 1;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	__atomic_store_n(state, SPINNING, __ATOMIC_RELEASE);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (__atomic_load_n(state, __ATOMIC_ACQUIRE) == TOLD_TO_STOP)
+			return 0;
+	} while (now.tv_sec - start.tv_sec < SPIN_SECONDS);
+	__atomic_store_n(state, GAVE_UP, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* A call does without a CPU that a real-time task keeps. */
+SM_TEST_F(caller, waits_for_no_real_time_task)
+{
+	unsigned long to = sm_bit(sm_node(1));
+	int *state = sm_share(sm_page);
+	char *page = sm_share(sm_page);
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "there is one CPU only");
+	ASSERT_EQ(0, sm_set("/proc/sys/kernel/sched_rt_runtime_us", "-1"));
+	ASSERT_EQ(0, sm_pin(0));
+	*state = STARTING;
+	/* If the task had to wait for another page of its own, a worker could run. */
+	ASSERT_EQ(0, sm_migrate(0, sm_all_nodes() & ~to, to));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	self->pid = sm_fork();
+	if (!self->pid)
+		_exit(spin(state, page));
+	ASSERT_LT(0, self->pid);
+	ASSERT_EQ(0, sm_unbind());
+	while (__atomic_load_n(state, __ATOMIC_ACQUIRE) == STARTING)
+		ASSERT_EQ(0, waitpid(self->pid, NULL, WNOHANG));
+	sm_touch(page, sm_page);
+
+	EXPECT_LE(0, sm_migrate(0, sm_bit(sm_node(0)), to));
+	EXPECT_EQ(1, sm_on_node(0, page, sm_page, sm_node(0)));
+	EXPECT_EQ(SPINNING, __atomic_exchange_n(state, TOLD_TO_STOP, __ATOMIC_ACQ_REL));
+	EXPECT_EQ(0, sm_reap(self->pid));
+	self->pid = 0;
+	munmap(page, sm_page);
+	munmap(state, sm_page);
 }
 
 TEST_HARNESS_MAIN
