@@ -5,6 +5,7 @@
 #include <linux/hugetlb.h>
 #include <linux/mempolicy.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/wait.h>
@@ -162,6 +163,50 @@ static unsigned long swapmig_migrate(struct swapmig_call *call)
 	return nr_left;
 }
 
+/* What the caller's own allocations go by. */
+struct swapmig_caller {
+	struct mempolicy *policy;
+	nodemask_t mems;
+};
+
+/*
+ * What an eviction allocates, as zram does for a page, must not take memory of the nodes
+ * that are being left: have the caller prefer the others for now.
+ */
+static void swapmig_prefer_others(struct swapmig_caller *caller,
+				  const struct swapmig_nodemap *map)
+{
+	struct mempolicy others = {
+		.mode = MPOL_PREFERRED_MANY,
+		.home_node = NUMA_NO_NODE,
+	}, *new;
+
+	nodes_andnot(others.nodes, node_states[N_MEMORY], map->all);
+	new = nodes_empty(others.nodes) ? NULL : mpol_dup(&others);
+	if (IS_ERR(new))
+		new = NULL;
+
+	task_lock(current);
+	caller->policy = current->mempolicy;
+	caller->mems = current->mems_allowed;
+	current->mempolicy = new;
+	task_unlock(current);
+}
+
+/* If its cpuset has changed meanwhile, the caller's policy has missed that. */
+static void swapmig_restore_policy(struct swapmig_caller *caller)
+{
+	struct mempolicy *others;
+
+	task_lock(current);
+	others = current->mempolicy;
+	current->mempolicy = caller->policy;
+	if (!nodes_equal(caller->mems, current->mems_allowed))
+		mpol_rebind_task(current, &current->mems_allowed);
+	task_unlock(current);
+	mpol_put(others);
+}
+
 static pid_t swapmig_mm_pid(struct mm_struct *mm)
 {
 	pid_t pid = 0;
@@ -208,6 +253,7 @@ static pid_t swapmig_mm_pid(struct mm_struct *mm)
 int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 		     const nodemask_t *to, int flags)
 {
+	struct swapmig_caller caller;
 	unsigned long nr_left = 0;
 	struct swapmig_call *call;
 	int i;
@@ -233,7 +279,9 @@ int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 	swapmig_nodemap_init(&call->map, from, to, call->path);
 	if (!nodes_empty(call->map.all)) {
 		swapmig_refault_enable();
+		swapmig_prefer_others(&caller, &call->map);
 		nr_left = swapmig_migrate(call);
+		swapmig_restore_policy(&caller);
 		count_vm_events(SWAPMIG_FAILED, nr_left);
 	}
 

@@ -4,6 +4,7 @@
  * that the process has.
  */
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -282,6 +283,15 @@ SM_TEST_F(mappings, of_parts)
 			  sm_on_node(0, self->addr[2] + i * part, part, sm_node(1)));
 }
 
+/* Where the compressed pages are that zram has written. */
+static long zspages(int node)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat", node);
+	return sm_read_key(path, "nr_zspages");
+}
+
 FIXTURE(caller)
 {
 	pid_t pid;
@@ -301,6 +311,50 @@ FIXTURE_TEARDOWN(caller)
 	sm_unbind();
 	sm_unpin();
 	sm_cleanup();
+}
+
+/* Memory that an eviction takes does not come from the node that is left. */
+SM_TEST_F(caller, compresses_elsewhere)
+{
+	int nr_nodes = __builtin_popcountl(sm_all_nodes()), i;
+	long here, elsewhere = 0;
+	char *addr;
+
+	SM_NEED(sm_lacks_swap(SM_ZRAM));
+	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
+	addr = sm_map(LEN);
+	ASSERT_TRUE(!!addr);
+	sm_fill(addr, LEN, SEED);
+	ASSERT_EQ(0, sm_unbind());
+
+	/* Without more ado, memory comes from here. */
+	ASSERT_EQ(0, sm_run_on(sm_node(0)));
+	here = zspages(sm_node(0));
+	ASSERT_LE(0, here);
+	for (i = 1; i < nr_nodes; i++)
+		elsewhere -= zspages(sm_node(i));
+	EXPECT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)), sm_bit(sm_node(1))));
+	EXPECT_EQ(sm_pages(LEN), sm_swapped(0, addr, LEN));
+	EXPECT_EQ(here, zspages(sm_node(0)));
+	for (i = 1; i < nr_nodes; i++)
+		elsewhere += zspages(sm_node(i));
+	EXPECT_LT(0, elsewhere);
+	EXPECT_EQ(0, sm_bad(addr, LEN, SEED));
+	munmap(addr, LEN);
+}
+
+SM_TEST_F(caller, keeps_its_policy)
+{
+	unsigned long nodes;
+	int mode;
+
+	ASSERT_EQ(0, sm_set_policy(MPOL_PREFERRED | MPOL_F_STATIC_NODES,
+				   sm_bit(sm_node(0))));
+	EXPECT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)), sm_bit(sm_node(1))));
+	ASSERT_EQ(0, sm_policy(NULL, &mode, &nodes));
+	EXPECT_EQ(MPOL_PREFERRED | MPOL_F_STATIC_NODES, mode);
+	EXPECT_EQ(sm_bit(sm_node(0)), nodes);
 }
 
 #define SPIN_SECONDS	20
