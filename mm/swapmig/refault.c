@@ -39,12 +39,14 @@ DEFINE_STATIC_KEY_FALSE(swapmig_refault_key);
 /**
  * struct swapmig_refault_block - the refault nodes of neighbouring slots
  * @rcu: delays the freeing of the block, as readers take no lock
- * @nr_set: the number of slots that have a refault node
+ * @nr_set: the number of slots that have, or are about to get, a refault node.  The
+ *	block goes away with the last one; only under the lock of the tree does it grow
+ *	from 0
  * @node: for each slot its refault node plus one, or 0
  */
 struct swapmig_refault_block {
 	struct rcu_head rcu;
-	unsigned int nr_set;
+	atomic_t nr_set;
 	u16 node[SWAPMIG_REFAULT_BLOCK_SLOTS];
 };
 
@@ -88,39 +90,78 @@ static unsigned int swapmig_refault_block_part(swp_entry_t entry,
 					     swapmig_refault_block_pos(entry));
 }
 
-/* Find the block of @entry, or allocate it. */
-static struct swapmig_refault_block *
-swapmig_refault_block_get(struct xarray *tree, swp_entry_t entry)
+/* The caller counts in the block, is in an RCU read-side section, or holds the lock. */
+static struct swapmig_refault_block *swapmig_refault_block_find(swp_entry_t entry)
+{
+	return xa_load(swapmig_refault_tree(entry), swapmig_refault_block_index(entry));
+}
+
+static struct swapmig_refault_block *swapmig_refault_block_alloc(swp_entry_t entry)
 {
 	const gfp_t gfp = __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN;
-	unsigned long index = swapmig_refault_block_index(entry);
+	struct xarray *tree = swapmig_refault_tree(entry);
 	struct swapmig_refault_block *block;
 
 	lockdep_assert_held(&tree->xa_lock);
-	block = xa_load(tree, index);
-	if (block)
-		return block;
 	block = kzalloc(sizeof(*block), gfp);
-	if (block && xa_is_err(__xa_store(tree, index, block, gfp))) {
+	if (block && xa_is_err(__xa_store(tree, swapmig_refault_block_index(entry),
+					  block, gfp))) {
 		kfree(block);
 		block = NULL;
 	}
 	return block;
 }
 
-/* Store @node, as in @block->node, for @nr_slots slots of @block from @entry on. */
-static void swapmig_refault_block_set(struct swapmig_refault_block *block,
-				      swp_entry_t entry, unsigned int nr_slots,
-				      u16 node)
+/* Find the block of @entry, or allocate it, and count @nr_slots more slots in it. */
+static struct swapmig_refault_block *
+swapmig_refault_block_get(swp_entry_t entry, unsigned int nr_slots)
 {
-	u16 *slot = block->node + swapmig_refault_block_pos(entry);
-	u16 *end = slot + nr_slots;
+	struct xarray *tree = swapmig_refault_tree(entry);
+	struct swapmig_refault_block *block;
+	unsigned long flags;
+	bool counted;
 
-	lockdep_assert_held(&swapmig_refault_tree(entry)->xa_lock);
-	for (; slot < end; slot++) {
-		block->nr_set += !!node - !!*slot;
-		WRITE_ONCE(*slot, node);
+	rcu_read_lock();
+	block = swapmig_refault_block_find(entry);
+	counted = block && atomic_add_unless(&block->nr_set, nr_slots, 0);
+	rcu_read_unlock();
+	if (counted)
+		return block;
+
+	xa_lock_irqsave(tree, flags);
+	block = swapmig_refault_block_find(entry) ?: swapmig_refault_block_alloc(entry);
+	if (block)
+		atomic_add(nr_slots, &block->nr_set);
+	xa_unlock_irqrestore(tree, flags);
+	return block;
+}
+
+/*
+ * Free a block in which nothing was counted a moment ago, if that is still so.  Without
+ * the lock, only its address is known.  Not inlined, so that a probe can count how often
+ * freeing a slot takes the lock.
+ */
+static noinline void swapmig_refault_block_free(swp_entry_t entry,
+						struct swapmig_refault_block *block)
+{
+	struct xarray *tree = swapmig_refault_tree(entry);
+	unsigned long flags;
+
+	xa_lock_irqsave(tree, flags);
+	if (swapmig_refault_block_find(entry) == block && !atomic_read(&block->nr_set)) {
+		__xa_erase(tree, swapmig_refault_block_index(entry));
+		kfree_rcu(block, rcu);
 	}
+	xa_unlock_irqrestore(tree, flags);
+}
+
+/* Count @nr_slots slots less in the block of @entry. */
+static void swapmig_refault_block_put(swp_entry_t entry,
+				      struct swapmig_refault_block *block,
+				      unsigned int nr_slots)
+{
+	if (nr_slots && atomic_sub_and_test(nr_slots, &block->nr_set))
+		swapmig_refault_block_free(entry, block);
 }
 
 /**
@@ -146,25 +187,21 @@ void swapmig_refault_enable(void)
 noinline int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots,
 				 int nid)
 {
-	struct xarray *tree = swapmig_refault_tree(entry);
+	unsigned int pos, part, end, nr_had;
 	struct swapmig_refault_block *block;
-	unsigned long flags;
-	unsigned int part;
-	int err = 0;
 
-	xa_lock_irqsave(tree, flags);
 	for (; nr_slots; nr_slots -= part, entry.val += part) {
 		part = swapmig_refault_block_part(entry, nr_slots);
-		block = swapmig_refault_block_get(tree, entry);
-		if (!block) {
-			err = -ENOMEM;
-			break;
-		}
-		swapmig_refault_block_set(block, entry, part, nid + 1);
+		block = swapmig_refault_block_get(entry, part);
+		if (!block)
+			return -ENOMEM;
+		nr_had = 0;
+		pos = swapmig_refault_block_pos(entry);
+		for (end = pos + part; pos < end; pos++)
+			nr_had += !!xchg(&block->node[pos], nid + 1);
+		swapmig_refault_block_put(entry, block, nr_had);
 	}
-	xa_unlock_irqrestore(tree, flags);
-
-	return err;
+	return 0;
 }
 
 ALLOW_ERROR_INJECTION(swapmig_refault_set, ERRNO);
@@ -182,8 +219,7 @@ int swapmig_refault_get(swp_entry_t entry)
 	u16 node = 0;
 
 	rcu_read_lock();
-	block = xa_load(swapmig_refault_tree(entry),
-			swapmig_refault_block_index(entry));
+	block = swapmig_refault_block_find(entry);
 	if (block)
 		node = READ_ONCE(block->node[swapmig_refault_block_pos(entry)]);
 	rcu_read_unlock();
@@ -218,42 +254,23 @@ int swapmig_refault_origin(swp_entry_t entry)
 	return nid;
 }
 
-/* Has any of @nr_slots slots from @entry on, all in one block, a refault node? */
-static bool swapmig_refault_block_has(swp_entry_t entry, unsigned int nr_slots)
+/* Clear the refault nodes of @nr_slots slots from @entry on, all in one block. */
+static void swapmig_refault_clear(swp_entry_t entry, unsigned int nr_slots)
 {
 	unsigned int pos = swapmig_refault_block_pos(entry);
 	struct swapmig_refault_block *block;
-	bool has = false;
+	unsigned int end, nr_had = 0;
 
 	rcu_read_lock();
-	block = xa_load(swapmig_refault_tree(entry),
-			swapmig_refault_block_index(entry));
-	for (; block && nr_slots && !has; nr_slots--)
-		has = READ_ONCE(block->node[pos++]);
-	rcu_read_unlock();
-
-	return has;
-}
-
-/* Not inlined, so that a probe can count how often the lock is taken. */
-static noinline void swapmig_refault_clear(swp_entry_t entry,
-					   unsigned int nr_slots)
-{
-	struct xarray *tree = swapmig_refault_tree(entry);
-	struct swapmig_refault_block *block;
-	unsigned long flags;
-
-	xa_lock_irqsave(tree, flags);
-	block = xa_load(tree, swapmig_refault_block_index(entry));
-	/* Two processes that share slots after fork may both call mbind(). */
+	block = swapmig_refault_block_find(entry);
 	if (block) {
-		swapmig_refault_block_set(block, entry, nr_slots, 0);
-		if (!block->nr_set) {
-			__xa_erase(tree, swapmig_refault_block_index(entry));
-			kfree_rcu(block, rcu);
-		}
+		/* Two processes that share slots after fork may both call mbind(). */
+		for (end = pos + nr_slots; pos < end; pos++)
+			if (READ_ONCE(block->node[pos]))
+				nr_had += !!xchg(&block->node[pos], 0);
+		swapmig_refault_block_put(entry, block, nr_had);
 	}
-	xa_unlock_irqrestore(tree, flags);
+	rcu_read_unlock();
 }
 
 /**
@@ -262,7 +279,7 @@ static noinline void swapmig_refault_clear(swp_entry_t entry,
  * @nr_slots: number of slots
  *
  * See swapmig_refault_free_slots().  Nobody sets the nodes of slots that are being
- * freed, so a look without the lock tells whether there is anything to clear.
+ * freed, so a look tells whether there is anything to clear.
  *
  * Context: any.
  */
@@ -272,8 +289,7 @@ void __swapmig_refault_free_slots(swp_entry_t entry, unsigned int nr_slots)
 
 	for (; nr_slots; nr_slots -= part, entry.val += part) {
 		part = swapmig_refault_block_part(entry, nr_slots);
-		if (swapmig_refault_block_has(entry, part))
-			swapmig_refault_clear(entry, part);
+		swapmig_refault_clear(entry, part);
 	}
 }
 
