@@ -24,9 +24,9 @@
 #include <linux/rmap.h>
 #include <linux/swapops.h>
 #include <trace/events/migrate.h>
-#include <trace/events/pagemap.h>
 
 #include "../internal.h"
+#include "lru.h"
 #include "swapmig.h"
 
 /* No folio goes without the first or with one of the second of these. */
@@ -46,17 +46,6 @@ struct swapmig_group {
 	DECLARE_BITMAP(isolated, SWAPMIG_GROUP_PAGES);
 	/* how often @dst has become mapped; zapping it may follow at once */
 	unsigned short nr_mapped[SWAPMIG_GROUP_PAGES];
-};
-
-/* An LRU that is locked, and what has changed there. */
-struct swapmig_lru {
-	struct lruvec *lruvec;
-	struct mem_cgroup *memcg;
-	int zone_id;
-	enum zone_type zid;
-	int nr_inactive;
-	int nr_active;
-	int nr_mapped;
 };
 
 /* Is the process's entry for this folio the only thing that refers to it? */
@@ -166,37 +155,6 @@ unlock:
 	return false;
 }
 
-/* Update the statistics and unlock. */
-static void swapmig_lru_unlock(struct swapmig_lru *lru)
-{
-	if (!lru->lruvec)
-		return;
-	if (lru->nr_inactive)
-		update_lru_size(lru->lruvec, LRU_INACTIVE_ANON, lru->zid,
-				lru->nr_inactive);
-	if (lru->nr_active)
-		update_lru_size(lru->lruvec, LRU_ACTIVE_ANON, lru->zid, lru->nr_active);
-	__mod_lruvec_state(lru->lruvec, NR_ANON_MAPPED, lru->nr_mapped);
-	unlock_page_lruvec_irq(lru->lruvec);
-	memset(lru, 0, sizeof(*lru));
-}
-
-/*
- * Lock the LRU of @folio in place of the previous one.  The lock disables interrupts: it
- * is held for a group at most.
- */
-static inline void swapmig_lru_relock(struct swapmig_lru *lru, struct folio *folio)
-{
-	if (lru->lruvec && page_zone_id(&folio->page) == lru->zone_id &&
-	    folio_memcg(folio) == lru->memcg)
-		return;
-	swapmig_lru_unlock(lru);
-	lru->lruvec = folio_lruvec_lock_irq(folio);
-	lru->memcg = folio_memcg(folio);
-	lru->zone_id = page_zone_id(&folio->page);
-	lru->zid = folio_zonenum(folio);
-}
-
 /*
  * Take the folios off the LRU, as far as they are on it, and count all as unmapped.  The
  * lock of a folio keeps it in its memory cgroup, and so these statistics right.  Reclaim
@@ -211,25 +169,12 @@ static void swapmig_group_isolate(struct swapmig_group *group)
 	for (i = 0; i < group->nr; i++) {
 		struct folio *folio = group->src[i];
 
-		if (!folio_test_clear_lru(folio)) {
+		if (!swapmig_lru_isolate(&lru, folio)) {
 			mod_lruvec_page_state(&folio->page, NR_ANON_MAPPED, -1);
 			continue;
 		}
 		__set_bit(i, group->isolated);
-		swapmig_lru_relock(&lru, folio);
 		lru.nr_mapped--;
-		/* A generation may outlive lru_gen_enabled() for a while. */
-		if (lru_gen_del_folio(lru.lruvec, folio, false))
-			continue;
-		if (folio_test_unevictable(folio)) {
-			lruvec_del_folio(lru.lruvec, folio);
-			continue;
-		}
-		list_del(&folio->lru);
-		if (folio_test_active(folio))
-			lru.nr_active--;
-		else
-			lru.nr_inactive--;
 	}
 	swapmig_lru_unlock(&lru);
 }
@@ -248,25 +193,7 @@ static void swapmig_group_add_lru(struct swapmig_group *group)
 
 		if (folio == group->src[i])
 			continue;
-		if (folio_test_unevictable(folio)) {
-			swapmig_lru_unlock(&lru);
-			folio_add_lru(folio);
-			continue;
-		}
-		swapmig_lru_relock(&lru, folio);
-		if (!lru_gen_add_folio(lru.lruvec, folio, false)) {
-			if (folio_test_active(folio)) {
-				list_add(&folio->lru,
-					 &lru.lruvec->lists[LRU_ACTIVE_ANON]);
-				lru.nr_active++;
-			} else {
-				list_add(&folio->lru,
-					 &lru.lruvec->lists[LRU_INACTIVE_ANON]);
-				lru.nr_inactive++;
-			}
-		}
-		trace_mm_lru_insertion(folio);
-		folio_set_lru(folio);
+		swapmig_lru_add(&lru, folio);
 	}
 	swapmig_lru_unlock(&lru);
 }

@@ -32,6 +32,40 @@
 /* How many ticks a pass waits, at its end, for folios that something still refers to. */
 #define SWAPMIG_EVICT_TICKS	4
 
+/**
+ * swapmig_account_list - account isolated folios, so that reclaim knows of them
+ * @folios: the folios; hugetlb folios are passed over
+ * @sign: 1 to count them, -1 to count them no longer
+ *
+ * migrate_pages() expects that folios are counted, and counts no longer what it has
+ * moved.  Neighbours are mostly of one node and kind, and are counted together.
+ *
+ * Context: any.
+ */
+void swapmig_account_list(struct list_head *folios, int sign)
+{
+	struct pglist_data *pgdat = NULL;
+	enum node_stat_item item = NR_ISOLATED_ANON;
+	struct folio *folio;
+	long nr_pages = 0;
+
+	list_for_each_entry(folio, folios, lru) {
+		enum node_stat_item next = NR_ISOLATED_ANON + folio_is_file_lru(folio);
+
+		if (folio_test_hugetlb(folio))
+			continue;
+		if (nr_pages && (folio_pgdat(folio) != pgdat || next != item)) {
+			mod_node_page_state(pgdat, item, nr_pages);
+			nr_pages = 0;
+		}
+		pgdat = folio_pgdat(folio);
+		item = next;
+		nr_pages += sign * (long)folio_nr_pages(folio);
+	}
+	if (nr_pages)
+		mod_node_page_state(pgdat, item, nr_pages);
+}
+
 /* Free a folio to which only we refer: nobody would read it from swap. */
 static bool swapmig_free_unused(struct folio *folio)
 {
@@ -298,7 +332,6 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	struct reclaim_state rs = { .refault_map = &call->map };
 	unsigned long nr_freed;
 	struct blk_plug plug;
-	struct folio *folio;
 
 	swapmig_filter_folios(folios, &call->leftover);
 	swapmig_write_dirty_files(folios);
@@ -308,11 +341,9 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	if (SWAP_ENTRIES_EXCLUSIVE)
 		swapmig_unmap_folios(folios);
 	/* What reclaim does with each folio cannot be told: it may split it, too. */
-	list_for_each_entry(folio, folios, lru)
-		swapmig_account_isolated(folio, -1);
+	swapmig_account_list(folios, -1);
 	nr_freed = reclaim_isolated_folios(folios);
-	list_for_each_entry(folio, folios, lru)
-		swapmig_account_isolated(folio, 1);
+	swapmig_account_list(folios, 1);
 	current->reclaim_state = NULL;
 	blk_finish_plug(&plug);
 

@@ -125,10 +125,7 @@ struct swapmig_call {
 	bool ended;
 };
 
-/*
- * Isolated folios are accounted, so that reclaim knows of them.  migrate_pages() expects
- * that, and does it for what it has moved.
- */
+/* As swapmig_account_list(), for one folio that is not hugetlb. */
 static inline void swapmig_account_isolated(struct folio *folio, int sign)
 {
 	node_stat_mod_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio),
@@ -145,10 +142,13 @@ static inline bool swapmig_folio_pinned(struct folio *folio)
 {
 	long refs = folio_ref_count(folio) - 1;
 
-	if (folio_mapping(folio))
+	if (folio_test_swapcache(folio) || (folio->mapping && !folio_test_anon(folio)))
 		refs -= folio_nr_pages(folio);
 	if (folio_test_private(folio))
 		refs--;
+	/* To count the mappings of a huge page takes time. */
+	if (folio_test_large(folio) && refs <= folio_entire_mapcount(folio))
+		return false;
 	return refs > folio_mapcount(folio);
 }
 
@@ -159,6 +159,7 @@ bool swapmig_nodemap_next(struct swapmig_nodemap *map);
 int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid);
 
 /* evict.c */
+void swapmig_account_list(struct list_head *folios, int sign);
 void swapmig_evict(struct swapmig_call *call, struct list_head *folios);
 void swapmig_evict_finish(struct swapmig_call *call);
 

@@ -20,6 +20,7 @@
 
 #include "../internal.h"
 #include "../swap.h"
+#include "lru.h"
 #include "swapmig.h"
 
 /*
@@ -42,8 +43,7 @@ struct swapmig_scan {
 	struct folio *done;	/* large folio that has been dealt with */
 	struct folio *busy;	/* large folio that could not be isolated */
 	spinlock_t *ptl;	/* held while page-table entries are looked at */
-	struct lruvec *lruvec;	/* whose lock is held */
-	unsigned int isolated;
+	struct swapmig_lru lru;
 };
 
 /* End the walk before @addr if it has scanned enough. */
@@ -55,36 +55,11 @@ static int swapmig_walk_pause(struct swapmig_scan *wc, unsigned long addr)
 	return SWAPMIG_WALK_PAUSED;
 }
 
-static void swapmig_walk_unlock_lru(struct swapmig_scan *wc)
-{
-	if (wc->lruvec)
-		unlock_page_lruvec_irq(wc->lruvec);
-	wc->lruvec = NULL;
-}
-
-/*
- * Take @folio off its LRU, as folio_isolate_lru() does.  Neighbours tend to be on the
- * same LRU, so its lock is kept from one folio to the next.  It disables interrupts:
- * drop it after SWAP_CLUSTER_MAX folios.
- */
-static bool swapmig_walk_isolate(struct swapmig_scan *wc, struct folio *folio)
-{
-	if (!folio_test_clear_lru(folio))
-		return false;
-	folio_get(folio);
-	wc->lruvec = folio_lruvec_relock_irq(folio, wc->lruvec);
-	lruvec_del_folio(wc->lruvec, folio);
-	swapmig_account_isolated(folio, 1);
-	if (!(++wc->isolated % SWAP_CLUSTER_MAX))
-		swapmig_walk_unlock_lru(wc);
-	return true;
-}
-
 /*
  * Isolate the folio of @page, or count it as busy.  @nr is the number of pages that the
  * entry for @addr maps, 0 if the page is in the swap cache only.  The caller holds
- * the page-table lock or a reference.  It calls swapmig_walk_unlock_lru() before it
- * drops that or takes another lock.  Returns false if the chunk is full.
+ * the page-table lock or a reference.  It calls swapmig_lru_unlock() before it drops that
+ * or takes another lock.  Returns false if the chunk is full.
  */
 static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vma,
 			      unsigned long addr, struct page *page, unsigned int nr)
@@ -108,7 +83,7 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 	if (folio == wc->busy)
 		goto busy;
 	if (!wc->call->evict_shared) {
-		swapmig_walk_unlock_lru(wc);
+		swapmig_lru_unlock(&wc->lru);
 		if (!folio_trylock(folio))
 			goto busy;
 		shared = swapmig_folio_shared(vma, addr, page, nr);
@@ -125,8 +100,9 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 
 	if (chunk->nr_pages && chunk->nr_pages + nr_pages > SWAPMIG_CHUNK_PAGES)
 		return false;
-	if (!swapmig_walk_isolate(wc, folio))
+	if (!swapmig_lru_isolate(&wc->lru, folio))
 		goto busy;
+	folio_get(folio);
 
 	if (!wc->call->evict || shared || (vma->vm_flags & VM_LOCKED) ||
 	    folio_test_mlocked(folio) || folio_test_unevictable(folio) ||
@@ -178,7 +154,7 @@ static bool swapmig_redirect_present(struct swapmig_scan *wc,
 	swp_entry_t entry;
 	int nid;
 
-	swapmig_walk_unlock_lru(wc);
+	swapmig_lru_unlock(&wc->lru);
 	if (!folio_trylock(folio)) {
 		wc->call->nr_busy++;
 		return false;
@@ -203,7 +179,7 @@ static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vm
 		return false;
 
 	/* A row of pages that are taken would hold this lock for long. */
-	swapmig_walk_unlock_lru(wc);
+	swapmig_lru_unlock(&wc->lru);
 	if (!swapmig_batch_take(&wc->call->batch, vma, addr, pte, page))
 		return false;
 
@@ -250,7 +226,7 @@ static bool swapmig_walk_swap_cache(struct swapmig_scan *wc, struct vm_area_stru
 		return true;
 	taken = swapmig_walk_page(wc, vma, addr,
 				  folio_file_page(folio, swp_offset(entry)), 0);
-	swapmig_walk_unlock_lru(wc);
+	swapmig_lru_unlock(&wc->lru);
 	folio_put(folio);
 	return taken;
 }
@@ -437,7 +413,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	if (ptl) {
 		wc->ptl = ptl;
 		err = swapmig_walk_huge_pmd(pmd, addr, walk);
-		swapmig_walk_unlock_lru(wc);
+		swapmig_lru_unlock(&wc->lru);
 		wc->ptl = NULL;
 		spin_unlock(ptl);
 		return err;
@@ -462,7 +438,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			swp_entry_t entry = pte_to_swp_entry(*pte);
 
 			if (!non_swap_entry(entry)) {
-				swapmig_walk_unlock_lru(wc);
+				swapmig_lru_unlock(&wc->lru);
 				if (!wc->call->evict_shared &&
 				    swapmig_slot_shared(entry, ptl,
 							&wc->call->nr_busy))
@@ -487,7 +463,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			break;
 		}
 	}
-	swapmig_walk_unlock_lru(wc);
+	swapmig_lru_unlock(&wc->lru);
 	wc->ptl = NULL;
 	swapmig_walk_flush(wc, vma);
 	pte_unmap_unlock(mapped_pte, ptl);
@@ -614,6 +590,9 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 		err = walk_page_range(mm, call->next, mm->task_size,
 				      &swapmig_walk_ops, &wc);
 		mmap_read_unlock(mm);
+		swapmig_account_list(&chunk->folios, 1);
+		swapmig_account_list(&chunk->files, 1);
+		swapmig_account_list(&chunk->unevictable, 1);
 		trace_swapmig_chunk(mm, call->next, chunk->nr_pages, wc.scanned);
 		if (err == SWAPMIG_WALK_PAUSED)
 			err = call->next < mm->task_size;
