@@ -552,13 +552,13 @@ SM_TEST_F(refault, will_need_shared)
 }
 
 /* Memory that had been swapped out before follows. */
-static void follows(SM_ARGS(refault))
+static void follows(SM_ARGS(refault), int (*out)(void *addr, size_t len))
 {
 	long pages = sm_pages(self->len);
 
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
-	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, out(self->addr, self->len));
 	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->target));
@@ -567,13 +567,20 @@ static void follows(SM_ARGS(refault))
 SM_TEST_F(refault, in_swap_already)
 {
 	anonymous(_metadata, self);
-	follows(_metadata, self);
+	follows(_metadata, self, sm_swap_out);
+}
+
+/* Some of the pages may still be in the swap cache. */
+SM_TEST_F(refault, in_swap_cache)
+{
+	anonymous(_metadata, self);
+	follows(_metadata, self, sm_page_out);
 }
 
 SM_TEST_F(refault, in_swap_already_shared)
 {
 	shared_anonymous(_metadata, self);
-	follows(_metadata, self);
+	follows(_metadata, self, sm_page_out);
 }
 
 /* What was swapped out from another node is not sent anywhere. */
@@ -585,7 +592,7 @@ SM_TEST_F(refault, in_swap_from_elsewhere)
 	last = sm_node(2);
 	anonymous(_metadata, self);
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, sm_swap_out(self->addr, self->len));
 	ASSERT_EQ(0, sm_migrate(0, self->to, sm_bit(last)));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(0, sm_on_node(0, self->addr, self->len, last));
@@ -605,7 +612,7 @@ SM_TEST_F(refault, in_swap_from_two_nodes)
 		sm_fill(self->addr + i * half, half, SEED + i);
 	}
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, sm_swap_out(self->addr, self->len));
 	ASSERT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)) | sm_bit(sm_node(1)),
 				sm_bit(sm_node(2)) | sm_bit(sm_node(3))));
 	for (i = 0; i < 2; i++) {
@@ -630,7 +637,7 @@ static void comes_back(SM_ARGS(refault))
 
 	ASSERT_EQ(0, sm_migrate(0, self->to, self->from));
 	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
-	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, sm_swap_out(self->addr, self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
 }
@@ -660,7 +667,7 @@ SM_TEST_F(refault, in_swap_in_part)
 	anonymous(_metadata, self);
 	ASSERT_EQ(0, sm_unbind());
 	for (i = 0; i < pages; i += 16)
-		ASSERT_EQ(0, sm_page_out(self->addr + i * sm_page,
+		ASSERT_EQ(0, sm_swap_out(self->addr + i * sm_page,
 					 8 * sm_page));
 	ASSERT_EQ(pages / 2, sm_on_node(0, self->addr, self->len, self->node));
 	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
@@ -785,7 +792,7 @@ SM_TEST_F(refault, mbind_later_with_slots)
 	SM_NEED(variant->dev == SM_DISK ? NULL : "zram takes its slots back");
 	arrives_with_slots(_metadata, self);
 	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_BIND, self->from));
-	ASSERT_EQ(0, sm_page_out(self->addr, self->len));
+	ASSERT_EQ(0, sm_swap_out(self->addr, self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
 }

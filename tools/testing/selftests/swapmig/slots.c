@@ -118,7 +118,7 @@ static int stranger(struct _test_data_slots *self)
 		sm_fill(addr, LEN, SEED + round);
 		if (sm_on_node(0, addr, LEN, self->node) != sm_pages(LEN))
 			return 10 * round;
-		if (sm_page_out(addr, LEN))
+		if (sm_swap_out(addr, LEN))
 			return NOT_SWAPPED;
 		if (sm_bad(addr, LEN, SEED + round))
 			return 10 * round + 2;
@@ -204,7 +204,7 @@ SM_TEST_F(slots, reused_by_the_same)
 	ASSERT_EQ(0, munmap(self->buf.addr, LEN));
 	self->buf.addr = sm_map(LEN);
 	fill(_metadata, self);
-	ASSERT_EQ(0, sm_page_out(self->buf.addr, LEN));
+	ASSERT_EQ(0, sm_swap_out(self->buf.addr, LEN));
 	comes_back_on(_metadata, self, self->node);
 	/* Clean pages keep their slots, and the stranger needs room. */
 	ASSERT_EQ(0, munmap(self->buf.addr, LEN));
@@ -220,7 +220,7 @@ SM_TEST_F(slots, kept_among_others)
 	ASSERT_TRUE(!!other);
 	fill_and_evict(_metadata, self, sm_map(LEN));
 	sm_fill(other, ROOM / 2, SEED + 9);
-	ASSERT_EQ(0, sm_page_out(other, ROOM / 2));
+	ASSERT_EQ(0, sm_swap_out(other, ROOM / 2));
 	EXPECT_EQ(0, sm_bad(other, ROOM / 2, SEED + 9));
 	EXPECT_EQ(sm_pages(ROOM / 2),
 		  sm_on_node(0, other, ROOM / 2, self->node));

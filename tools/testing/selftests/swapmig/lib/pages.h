@@ -50,7 +50,10 @@ int sm_fill_file(int fd, size_t len, uint64_t seed);
 /* Shared with children: what must survive the test that wrote it. */
 void *sm_share(size_t len);
 
-/* Have memory swapped out in the ordinary way. The caller is not pinned. */
+/*
+ * Have memory swapped out in the ordinary way. The caller is not pinned. What a disk
+ * has been told to write stays in the swap cache: see sm_swap_out().
+ */
 int sm_page_out(void *addr, size_t len);
 
 #endif /* SWAPMIG_PAGES_H */

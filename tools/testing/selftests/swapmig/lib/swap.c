@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Swap devices of a test. See swap.h.
+ * Swap devices of a test, and memory that goes there. See swap.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 
 #include "files.h"
 #include "pages.h"
+#include "processes.h"
 #include "swap.h"
 
 #define NR_SWAPS	2
@@ -177,4 +178,40 @@ int sm_swap_off(void)
 		record->swap[i][0] = 0;
 	}
 	return ret ? ret : zram_put();
+}
+
+/* The caller's pages that are in the swap cache are mapped, and paged out again. */
+static int page_out_of_cache(char *addr, size_t len)
+{
+	char *p;
+
+	for (p = addr; p < addr + len; p += sm_page)
+		if (sm_in_memory(p, sm_page))
+			sm_touch(p, sm_page);
+	return sm_page_out(addr, len);
+}
+
+/*
+ * A page that is to be written is freed only when reclaim comes by after that, and
+ * MADV_PAGEOUT sees what is mapped. So have it mapped again: it is clean, and freed at
+ * once. By a child, as full swap takes the slot from a page that nobody else has in it.
+ */
+int sm_swap_out(void *addr, size_t len)
+{
+	int tries;
+	pid_t pid;
+
+	for (tries = 0; tries < 500; tries++) {
+		if (sm_page_out(addr, len))
+			return -1;
+		if (!sm_in_memory(addr, len))
+			return 0;
+		pid = sm_fork();
+		if (!pid)
+			_exit(page_out_of_cache(addr, len) ? 1 : 0);
+		if (pid < 0 || sm_reap(pid))
+			return -1;
+	}
+	errno = ETIMEDOUT;
+	return -1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Swap devices of a test.
+ * Swap devices of a test, and memory that goes there.
  */
 #ifndef SWAPMIG_SWAP_H
 #define SWAPMIG_SWAP_H
@@ -14,5 +14,8 @@ const char *sm_lacks_no_swap(void);	/* swap of the machine is on */
 int sm_swap_on(enum sm_dev dev, size_t bytes);
 int sm_swap_off(void);
 int sm_swap_off_and_on(void);
+
+/* As sm_page_out(), of private memory, of which no frame is left. */
+int sm_swap_out(void *addr, size_t len);
 
 #endif /* SWAPMIG_SWAP_H */
