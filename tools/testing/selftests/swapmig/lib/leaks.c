@@ -53,17 +53,27 @@ static long file_long(const char *path, const char *key, int skip)
 	return value;
 }
 
-/* Pages of each node that no statistic of the node accounts for. */
-static void count_unknown(struct sm_held *held)
+/* What accounts for pages, both of each node and in all. */
+static const char * const used[] = {
+	"nr_free_pages", "nr_anon_pages", "nr_file_pages",
+	"nr_slab_reclaimable", "nr_slab_unreclaimable",
+	"nr_page_table_pages", "nr_zspages",
+};
+
+static long pages_of(long kb)
 {
-	static const char * const used[] = {
-		"count", "nr_free_pages", "nr_anon_pages", "nr_file_pages",
-		"nr_slab_reclaimable", "nr_slab_unreclaimable",
-		"nr_page_table_pages", "nr_zspages",
-	};
+	return kb * 1024 / (long)sm_page;
+}
+
+/*
+ * Pages of each node that no statistic of the node accounts for. Returns how many there
+ * are in all, but for those that CPUs keep free.
+ */
+static long count_unknown(struct sm_held *held)
+{
 	char line[256], key[64];
+	long value, all = 0;
 	int node = -1;
-	long value;
 	size_t i;
 	FILE *f = fopen("/proc/zoneinfo", "r");
 
@@ -74,30 +84,42 @@ static void count_unknown(struct sm_held *held)
 		if (node < 0 || node >= SM_MAX_NODES ||
 		    sscanf(line, " %63[a-z_]%*[: ]%ld", key, &value) != 2)
 			continue;
-		if (!strcmp(key, "managed"))
+		if (!strcmp(key, "count"))
+			value = -value;
+		if (!strcmp(key, "managed") || !strcmp(key, "count")) {
 			held->unknown[node] += value;
-		/* In KiB */
+			all += value;
+		}
 		if (!strcmp(key, "nr_kernel_stack"))
-			held->unknown[node] -= value * 1024 / (long)sm_page;
+			held->unknown[node] -= pages_of(value);
 		for (i = 0; i < sizeof(used) / sizeof(*used); i++)
 			if (!strcmp(key, used[i]))
 				held->unknown[node] -= value;
 	}
 	if (f)
 		fclose(f);
+	return all;
 }
 
+/*
+ * When khugepaged makes a huge page of a file's pages on other nodes, the kernel counts
+ * them where they were. That is wrong for the nodes, and what is below zero there is
+ * shown as zero. So take the statistics of the machine for what there is in all.
+ */
 void sm_take_stock(struct sm_held *held)
 {
+	size_t i;
 	long kb;
-	int i;
 
 	/* Twice: what is freed may have kept something else. */
 	sm_write("/proc/sys/vm/drop_caches", "3");
 	sm_write("/proc/sys/vm/drop_caches", "3");
 	sm_write("/proc/sys/vm/stat_refresh", "1");
 	sm_write("/sys/kernel/slab/radix_tree_node/shrink", "1");
-	count_unknown(held);
+	held->all = count_unknown(held);
+	for (i = 0; i < sizeof(used) / sizeof(*used); i++)
+		held->all -= sm_vmstat(used[i]);
+	held->all -= pages_of(sm_vmstat("nr_kernel_stack"));
 	held->isolated = sm_vmstat("nr_isolated_anon") +
 			 sm_vmstat("nr_isolated_file");
 	held->groups = file_long("/proc/cgroups", "memory", 1) +
@@ -106,9 +128,7 @@ void sm_take_stock(struct sm_held *held)
 	kb = file_long("/proc/meminfo", "Percpu:", 0) +
 	     file_long("/proc/meminfo", "VmallocUsed:", 0) +
 	     file_long("/sys/kernel/tracing/buffer_total_size_kb", "", 0);
-	held->all = -kb * 1024 / (long)sm_page;
-	for (i = 0; i < SM_MAX_NODES; i++)
-		held->all += held->unknown[i];
+	held->all -= pages_of(kb);
 }
 
 /* KASAN keeps for a while what has been freed; there, kmemleak knows what is lost. */
