@@ -121,8 +121,7 @@ SM_TEST_F(moves, mlocked_huge)
 	if (!self->addr)
 		SKIP(return, "no transparent huge pages");
 	sm_fill(self->addr, self->len, SEED);
-	if (sm_smaps(self->addr, "AnonHugePages") != (long)self->len / 1024)
-		SKIP(return, "no transparent huge pages to be had");
+	SM_NEED(sm_lacks_huge_at(self->addr, self->len));
 	whole = sm_moves_huge(self->addr, sm_node(0), sm_node(1));
 	ASSERT_EQ(0, mlock(self->addr, self->len));
 	move(_metadata, self, self->addr, sm_pages(self->len));

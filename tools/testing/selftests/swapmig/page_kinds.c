@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 
 #include "../kselftest_harness.h"
@@ -27,6 +28,7 @@ FIXTURE(kinds)
 	char *more;
 	size_t len;
 	int fd;
+	bool huge;		/* shared memory */
 	struct sm_peer peer;
 };
 
@@ -242,8 +244,7 @@ SM_TEST_F(kinds, huge)
 	if (!self->addr)
 		SKIP(return, "no transparent huge pages");
 	sm_fill(self->addr, self->len, SEED);
-	if (sm_smaps(self->addr, "AnonHugePages") != (long)self->len / 1024)
-		SKIP(return, "no transparent huge pages to be had");
+	SM_NEED(sm_lacks_huge_at(self->addr, self->len));
 	leaves_for_swap(_metadata, self, self->addr);
 	returns(_metadata, self, self->addr);
 	rewritable(_metadata, self, self->addr);
@@ -259,8 +260,7 @@ SM_TEST_F(kinds, huge_in_pieces)
 	if (!self->addr)
 		SKIP(return, "no transparent huge pages");
 	sm_fill(self->addr, self->len, SEED);
-	if (sm_smaps(self->addr, "AnonHugePages") != (long)self->len / 1024)
-		SKIP(return, "no transparent huge pages to be had");
+	SM_NEED(sm_lacks_huge_at(self->addr, self->len));
 	/* The second has a page with another protection, the third a hole. */
 	p = self->addr + SM_HUGE;
 	ASSERT_EQ(0, mprotect(p + 5 * sm_page, sm_page, PROT_READ));
@@ -279,53 +279,111 @@ SM_TEST_F(kinds, huge_in_pieces)
 	EXPECT_EQ(gone, sm_bad(p, SM_HUGE / 4, SEED));
 }
 
-SM_TEST_F(kinds, shared_anonymous)
+/* Shared memory is of huge pages from here on. */
+static void use_huge_shmem(SM_ARGS(kinds))
 {
-	self->addr = sm_map_fd(-1, self->len, PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS);
+	SM_NEED(sm_lacks_path(SM_HUGE_SHMEM));
+	ASSERT_EQ(0, sm_set(SM_HUGE_SHMEM, "always"));
+	self->huge = true;
+}
+
+static void fill_shared(SM_ARGS(kinds))
+{
 	ASSERT_TRUE(!!self->addr);
 	sm_fill(self->addr, self->len, SEED);
+	if (self->huge)
+		SM_NEED(sm_lacks_huge_at(self->addr, self->len));
+}
+
+static void leaves_and_returns(SM_ARGS(kinds))
+{
 	leaves(_metadata, self, self->addr);
 	returns(_metadata, self, self->addr);
 	rewritable(_metadata, self, self->addr);
+}
+
+static void shared_anonymous(SM_ARGS(kinds))
+{
+	self->addr = sm_map_shared(-1, self->len, self->huge);
+	fill_shared(_metadata, self);
+	leaves_and_returns(_metadata, self);
+}
+
+SM_TEST_F(kinds, shared_anonymous)
+{
+	shared_anonymous(_metadata, self);
+}
+
+SM_TEST_F(kinds, shared_anonymous_huge)
+{
+	use_huge_shmem(_metadata, self);
+	shared_anonymous(_metadata, self);
+}
+
+static void sysv_shm(SM_ARGS(kinds))
+{
+	int id = shmget(IPC_PRIVATE, self->len, IPC_CREAT | 0600);
+	void *p;
+
+	ASSERT_LE(0, id);
+	p = shmat(id, NULL, 0);
+	ASSERT_EQ(0, shmctl(id, IPC_RMID, NULL));
+	ASSERT_NE((void *)-1, p);
+	self->addr = p;
+	if (self->huge)
+		ASSERT_EQ(0, madvise(p, self->len, MADV_HUGEPAGE));
+	fill_shared(_metadata, self);
+	leaves_and_returns(_metadata, self);
+}
+
+SM_TEST_F(kinds, sysv_shm)
+{
+	sysv_shm(_metadata, self);
+}
+
+SM_TEST_F(kinds, sysv_shm_huge)
+{
+	use_huge_shmem(_metadata, self);
+	sysv_shm(_metadata, self);
 }
 
 static void shared_file(SM_ARGS(kinds))
 {
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ftruncate(self->fd, self->len));
-	self->addr = sm_map_fd(self->fd, self->len, PROT_READ | PROT_WRITE,
-			       MAP_SHARED);
-	ASSERT_TRUE(!!self->addr);
-	sm_fill(self->addr, self->len, SEED);
+	self->addr = sm_map_shared(self->fd, self->len, self->huge);
+	fill_shared(_metadata, self);
+}
+
+static void memfd(SM_ARGS(kinds))
+{
+	self->fd = memfd_create("swapmig", MFD_CLOEXEC);
+	shared_file(_metadata, self);
+	leaves_and_returns(_metadata, self);
 }
 
 SM_TEST_F(kinds, memfd)
 {
-	self->fd = memfd_create("swapmig", MFD_CLOEXEC);
-	shared_file(_metadata, self);
-	leaves(_metadata, self, self->addr);
-	returns(_metadata, self, self->addr);
-	rewritable(_metadata, self, self->addr);
+	memfd(_metadata, self);
 }
 
-static int tmpfs_file(void)
+SM_TEST_F(kinds, memfd_huge)
 {
-	int dir = sm_tmpfs(), fd;
-
-	if (dir < 0)
-		return -1;
-	fd = openat(dir, "file", O_RDWR | O_CREAT, 0600);
-	close(dir);
-	return fd;
+	use_huge_shmem(_metadata, self);
+	memfd(_metadata, self);
 }
 
-SM_TEST_F(kinds, tmpfs)
+static void tmpfs_file(SM_ARGS(kinds))
+{
+	self->fd = sm_tmpfs_file(self->huge ? "always" : "never");
+	shared_file(_metadata, self);
+}
+
+static void tmpfs(SM_ARGS(kinds))
 {
 	char page[sm_page];
 
-	self->fd = tmpfs_file();
-	shared_file(_metadata, self);
+	tmpfs_file(_metadata, self);
 	leaves(_metadata, self, self->addr);
 	/* Half of it comes back by read(), the rest by faults. */
 	for (long i = 0; i < sm_pages(self->len) / 2; i++) {
@@ -337,16 +395,25 @@ SM_TEST_F(kinds, tmpfs)
 	rewritable(_metadata, self, self->addr);
 }
 
+SM_TEST_F(kinds, tmpfs)
+{
+	tmpfs(_metadata, self);
+}
+
+SM_TEST_F(kinds, tmpfs_huge)
+{
+	use_huge_shmem(_metadata, self);
+	tmpfs(_metadata, self);
+}
+
 /* Mapped twice, at different places and by different processes. */
-SM_TEST_F(kinds, tmpfs_of_two_processes)
+static void tmpfs_of_two_processes(SM_ARGS(kinds))
 {
 	struct sm_buffer buf = { .len = self->len, .seed = SEED,
 				 .node = self->node };
 
-	self->fd = tmpfs_file();
-	shared_file(_metadata, self);
-	self->more = sm_map_fd(self->fd, self->len, PROT_READ | PROT_WRITE,
-			       MAP_SHARED);
+	tmpfs_file(_metadata, self);
+	self->more = sm_map_shared(self->fd, self->len, self->huge);
 	ASSERT_TRUE(!!self->more);
 	buf.addr = self->more;
 	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &buf));
@@ -362,6 +429,45 @@ SM_TEST_F(kinds, tmpfs_of_two_processes)
 	/* It is still one memory. */
 	EXPECT_EQ(sm_pages(self->len),
 		  sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+SM_TEST_F(kinds, tmpfs_of_two_processes)
+{
+	tmpfs_of_two_processes(_metadata, self);
+}
+
+SM_TEST_F(kinds, tmpfs_of_two_processes_huge)
+{
+	use_huge_shmem(_metadata, self);
+	tmpfs_of_two_processes(_metadata, self);
+}
+
+/* Huge pages that are mapped by pages, or of which a part is no longer there. */
+SM_TEST_F(kinds, tmpfs_huge_in_pieces)
+{
+	long gone = sm_pages(SM_HUGE / 4);
+	char *p;
+
+	use_huge_shmem(_metadata, self);
+	tmpfs_file(_metadata, self);
+	/* The second has a page with another protection, the third a hole. */
+	p = self->addr + SM_HUGE;
+	ASSERT_EQ(0, mprotect(p + 5 * sm_page, sm_page, PROT_READ));
+	sm_touch(p, SM_HUGE);
+	p += SM_HUGE;
+	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       p - self->addr, SM_HUGE / 4));
+	sm_touch(p + SM_HUGE / 4, SM_HUGE * 3 / 4);
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(sm_pages(self->len) - gone,
+		  sm_on_node(0, self->addr, self->len, self->node));
+
+	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_present(0, self->addr, self->len));
+	EXPECT_EQ(0, sm_in_memory(self->addr, self->len));
+	/* The hole has turned to zeros, nothing else has. */
+	EXPECT_EQ(gone, sm_bad(self->addr, self->len, SEED));
+	EXPECT_EQ(gone, sm_bad(p, SM_HUGE / 4, SEED));
 }
 
 static void ext4_file(SM_ARGS(kinds))

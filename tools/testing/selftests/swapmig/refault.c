@@ -35,7 +35,10 @@ FIXTURE(refault)
 	char *more;
 	size_t len;
 	int fd;
+	bool huge;		/* shared memory */
+	bool split;		/* when it is moved */
 	struct sm_peer peer;
+	struct sm_peer other;
 };
 
 FIXTURE_VARIANT(refault)
@@ -98,6 +101,7 @@ FIXTURE_SETUP(refault)
 FIXTURE_TEARDOWN(refault)
 {
 	sm_peer_end(&self->peer);
+	sm_peer_end(&self->other);
 	if (self->addr)
 		munmap(self->addr, self->len);
 	if (self->more)
@@ -125,8 +129,13 @@ static void departs(SM_ARGS(refault), void *addr)
 	count_refaults(self);
 	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
 	pages = self->direct ? pages : 0;
-	EXPECT_EQ(pages, sm_on_node(0, addr, self->len, self->target));
 	EXPECT_EQ(pages, sm_in_memory(addr, self->len));
+	/* A huge page of a file that is split is not mapped any more. */
+	if (self->split)
+		return;
+	EXPECT_EQ(pages, sm_on_node(0, addr, self->len, self->target));
+	if (self->huge)
+		EXPECT_EQ(pages * (long)sm_page / 1024, sm_huge(addr));
 }
 
 /* Touched again it is whole, and all of it is where it was sent. */
@@ -155,12 +164,29 @@ static void anonymous(SM_ARGS(refault))
 	sm_fill(self->addr, self->len, SEED);
 }
 
+/* Shared memory is of huge pages from here on. */
+static void use_huge_shmem(SM_ARGS(refault))
+{
+	SM_NEED(sm_lacks_path(SM_HUGE_SHMEM));
+	ASSERT_EQ(0, sm_set(SM_HUGE_SHMEM, "always"));
+	self->huge = true;
+	self->len = 2 * SM_HUGE;
+}
+
+static void all_huge(SM_ARGS(refault))
+{
+	if (!self->huge)
+		return;
+	SM_NEED(sm_lacks_huge_at(self->addr, self->len));
+	self->split = !sm_moves_huge(self->addr, self->node, self->target);
+}
+
 static void shared_anonymous(SM_ARGS(refault))
 {
-	self->addr = sm_map_fd(-1, self->len, PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS);
+	self->addr = sm_map_shared(-1, self->len, self->huge);
 	ASSERT_TRUE(!!self->addr);
 	sm_fill(self->addr, self->len, SEED);
+	all_huge(_metadata, self);
 }
 
 SM_TEST_F(refault, anonymous)
@@ -188,8 +214,7 @@ SM_TEST_F(refault, huge)
 	if (!self->addr)
 		SKIP(return, "no transparent huge pages");
 	sm_fill(self->addr, self->len, SEED);
-	if (sm_smaps(self->addr, "AnonHugePages") != (long)self->len / 1024)
-		SKIP(return, "no transparent huge pages to be had");
+	SM_NEED(sm_lacks_huge_at(self->addr, self->len));
 	departs(_metadata, self, self->addr);
 	arrives(_metadata, self, self->addr);
 }
@@ -201,23 +226,27 @@ SM_TEST_F(refault, shared_anonymous)
 	arrives(_metadata, self, self->addr);
 }
 
+SM_TEST_F(refault, shared_anonymous_huge)
+{
+	use_huge_shmem(_metadata, self);
+	shared_anonymous(_metadata, self);
+	departs(_metadata, self, self->addr);
+	arrives(_metadata, self, self->addr);
+}
+
 static void tmpfs_file(SM_ARGS(refault))
 {
-	int dir = sm_tmpfs();
-
-	ASSERT_LE(0, dir);
-	self->fd = openat(dir, "file", O_RDWR | O_CREAT, 0600);
-	close(dir);
+	self->fd = sm_tmpfs_file(self->huge ? "always" : "never");
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, sm_fill_file(self->fd, self->len, SEED));
-	self->addr = sm_map_fd(self->fd, self->len, PROT_READ | PROT_WRITE,
-			       MAP_SHARED);
+	self->addr = sm_map_shared(self->fd, self->len, self->huge);
 	ASSERT_TRUE(!!self->addr);
 	ASSERT_EQ(0, sm_bad(self->addr, self->len, SEED));
+	all_huge(_metadata, self);
 }
 
 /* Half of it is read, the rest is mapped. */
-SM_TEST_F(refault, tmpfs)
+static void tmpfs(SM_ARGS(refault))
 {
 	char page[sm_page];
 	long i;
@@ -232,8 +261,19 @@ SM_TEST_F(refault, tmpfs)
 	arrives(_metadata, self, self->addr);
 }
 
+SM_TEST_F(refault, tmpfs)
+{
+	tmpfs(_metadata, self);
+}
+
+SM_TEST_F(refault, tmpfs_huge)
+{
+	use_huge_shmem(_metadata, self);
+	tmpfs(_metadata, self);
+}
+
 /* The other process is the first to touch it. */
-SM_TEST_F(refault, tmpfs_of_two_processes)
+static void tmpfs_of_two_processes(SM_ARGS(refault))
 {
 	struct sm_buffer buf = { .len = self->len, .seed = SEED };
 
@@ -249,6 +289,68 @@ SM_TEST_F(refault, tmpfs_of_two_processes)
 	EXPECT_EQ(sm_pages(self->len), sm_on_node(self->peer.pid, self->more,
 						  self->len, self->target));
 	arrives(_metadata, self, self->addr);
+}
+
+SM_TEST_F(refault, tmpfs_of_two_processes)
+{
+	tmpfs_of_two_processes(_metadata, self);
+}
+
+SM_TEST_F(refault, tmpfs_of_two_processes_huge)
+{
+	use_huge_shmem(_metadata, self);
+	tmpfs_of_two_processes(_metadata, self);
+}
+
+/* Both are sent to @node, where each finds what both have written. */
+static void both_arrive(SM_ARGS(refault), char *addr, unsigned long from, int node)
+{
+	struct sm_peer *peers[] = { &self->peer, &self->other };
+	int i;
+
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, sm_migrate(peers[i]->pid, from, sm_bit(node)));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, sm_peer_ask(peers[i], SM_PEER_BAD));
+		EXPECT_EQ(sm_pages(self->len),
+			  sm_on_node(peers[i]->pid, addr, self->len, node));
+	}
+}
+
+/* Two processes write it, and a third one, which does not map it, sends it to and fro. */
+SM_TEST_F(refault, tmpfs_huge_of_two_writers)
+{
+	struct sm_buffer buf = { .len = 4 * SM_HUGE, .seed = SEED, .node = self->node };
+	int dir;
+
+	use_huge_shmem(_metadata, self);
+	self->len = buf.len;
+	dir = sm_tmpfs("always");
+	ASSERT_LE(0, dir);
+	self->fd = openat(dir, "file", O_RDWR | O_CREAT, 0600);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ftruncate(self->fd, self->len));
+	self->addr = sm_map_shared(self->fd, self->len, true);
+	ASSERT_TRUE(!!self->addr);
+	buf.addr = self->addr;
+	sm_touch(self->addr, self->len);
+	SM_NEED(sm_lacks_huge_at(self->addr, self->len));
+	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &buf));
+	ASSERT_EQ(0, sm_peer_start(&self->other, sm_serve_buffer, &buf));
+	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, munmap(self->addr, self->len));
+	self->addr = NULL;
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
+	ASSERT_EQ(0, sm_peer_ask(&self->other, SM_PEER_FILL));
+
+	both_arrive(_metadata, self, buf.addr, self->from, self->target);
+	both_arrive(_metadata, self, buf.addr, self->to, self->node);
+	EXPECT_EQ(0, sm_tmpfs_remount(dir, "never"));
+	close(dir);
+	both_arrive(_metadata, self, buf.addr, self->from, self->target);
+	self->addr = sm_map_shared(self->fd, self->len, false);
+	ASSERT_TRUE(!!self->addr);
+	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 }
 
 /* Pages of a private file mapping that have been copied on write. */

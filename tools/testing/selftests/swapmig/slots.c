@@ -170,8 +170,7 @@ SM_TEST_F(slots, reused_after_huge)
 	if (!self->buf.addr)
 		SKIP(return, "no transparent huge pages");
 	fill(_metadata, self);
-	if (sm_smaps(self->buf.addr, "AnonHugePages") != LEN / 1024)
-		SKIP(return, "no transparent huge pages to be had");
+	SM_NEED(sm_lacks_huge_at(self->buf.addr, LEN));
 	evict(_metadata, self);
 	ASSERT_EQ(0, madvise(self->buf.addr, LEN, MADV_DONTNEED));
 	nothing_inherited(_metadata, self);
@@ -179,11 +178,7 @@ SM_TEST_F(slots, reused_after_huge)
 
 SM_TEST_F(slots, reused_after_truncate)
 {
-	int dir = sm_tmpfs();
-
-	ASSERT_LE(0, dir);
-	self->fd = openat(dir, "file", O_RDWR | O_CREAT, 0600);
-	close(dir);
+	self->fd = sm_tmpfs_file("never");
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ftruncate(self->fd, LEN));
 	fill_and_evict(_metadata, self,

@@ -96,15 +96,14 @@ const char *sm_lacks_path(const char *path)
 }
 
 /* A mount that is attached nowhere needs no clean-up. */
-int sm_mount_fd(const char *fs, const char *flag)
+static int mount_fd(const char *fs, unsigned int cmd, const char *key, const char *value)
 {
 	int ctx, fd = -1, err;
 
 	ctx = syscall(SYS_fsopen, fs, 0);
 	if (ctx < 0)
 		return -1;
-	if (!flag || !syscall(SYS_fsconfig, ctx, FSCONFIG_SET_FLAG, flag,
-			      NULL, 0)) {
+	if (!key || !syscall(SYS_fsconfig, ctx, cmd, key, value, 0)) {
 		if (!syscall(SYS_fsconfig, ctx, FSCONFIG_CMD_CREATE, NULL,
 			     NULL, 0))
 			fd = syscall(SYS_fsmount, ctx, FSMOUNT_CLOEXEC, 0);
@@ -115,9 +114,38 @@ int sm_mount_fd(const char *fs, const char *flag)
 	return fd;
 }
 
-int sm_tmpfs(void)
+int sm_mount_fd(const char *fs, const char *flag)
 {
-	return sm_mount_fd("tmpfs", NULL);
+	return mount_fd(fs, FSCONFIG_SET_FLAG, flag, NULL);
+}
+
+int sm_tmpfs(const char *huge)
+{
+	return mount_fd("tmpfs", FSCONFIG_SET_STRING, "huge", huge);
+}
+
+int sm_tmpfs_remount(int dir, const char *huge)
+{
+	int ctx = syscall(SYS_fspick, dir, "", FSPICK_EMPTY_PATH), ret;
+
+	if (ctx < 0)
+		return -1;
+	ret = syscall(SYS_fsconfig, ctx, FSCONFIG_SET_STRING, "huge", huge, 0);
+	if (!ret)
+		ret = syscall(SYS_fsconfig, ctx, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+	close(ctx);
+	return ret;
+}
+
+int sm_tmpfs_file(const char *huge)
+{
+	int dir = sm_tmpfs(huge), fd;
+
+	if (dir < 0)
+		return -1;
+	fd = openat(dir, "file", O_RDWR | O_CREAT, 0600);
+	close(dir);
+	return fd;
 }
 
 const char *sm_lacks_ext4(void)

@@ -23,7 +23,11 @@ const char *sm_lacks_path(const char *path);
 
 /* A file system of its own; it is gone when the last descriptor is. */
 int sm_mount_fd(const char *fs, const char *flag);
-int sm_tmpfs(void);
+
+/* Its option: "never", "always". */
+int sm_tmpfs(const char *huge);
+int sm_tmpfs_remount(int dir, const char *huge);
+int sm_tmpfs_file(const char *huge);	/* a file on a new one */
 
 /* A file on the ext4 of SWAPMIG_EXT4, already without a name. */
 const char *sm_lacks_ext4(void);

@@ -10,6 +10,8 @@
 /* The path that calls try first. */
 #define SM_PATH		"/sys/kernel/mm/swapmig/path"
 #define SM_KSM		"/sys/kernel/mm/ksm"
+/* Whether shared memory has huge pages; that of a mounted tmpfs is an option of it. */
+#define SM_HUGE_SHMEM	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 /* How many times slower than usual this machine is: SWAPMIG_SLOW. */
 int sm_slow(void);

@@ -168,6 +168,16 @@ long sm_smaps(const void *addr, const char *key)
 	return kb;
 }
 
+long sm_huge(const void *addr)
+{
+	return sm_smaps(addr, "AnonHugePages") + sm_smaps(addr, "ShmemPmdMapped");
+}
+
+const char *sm_lacks_huge_at(const void *addr, size_t len)
+{
+	return sm_huge(addr) == (long)len / 1024 ? NULL : "no huge pages to be had";
+}
+
 int sm_move_pages(void *addr, size_t len, int node)
 {
 	int nodes[ASK_BATCH], status[ASK_BATCH];
@@ -189,14 +199,15 @@ int sm_move_pages(void *addr, size_t len, int node)
 
 bool sm_moves_huge(void *addr, int node, int there)
 {
-	long huge = sm_smaps(addr, "AnonHugePages");
+	long huge = sm_huge(addr);
 	bool moves = true;
 
 	if (sm_move_pages(addr, sm_page, there) ||
 	    sm_on_node(0, addr, sm_page, there) != 1 ||
-	    sm_smaps(addr, "AnonHugePages") != huge)
+	    sm_huge(addr) != huge)
 		moves = false;
-	/* What was split went there in pieces. */
+	/* What was split went there in pieces; those of a file are not mapped. */
+	sm_touch(addr, SM_HUGE);
 	sm_move_pages(addr, SM_HUGE, node);
 	return moves;
 }
@@ -246,6 +257,17 @@ void *sm_map_huge(size_t len)
 		munmap(p + head + len, SM_HUGE - head);
 	p += head;
 	return madvise(p, len, MADV_HUGEPAGE) ? NULL : p;
+}
+
+/* The kernel aligns shared memory that may have huge pages. */
+void *sm_map_shared(int fd, size_t len, bool huge)
+{
+	void *p = sm_map_fd(fd, len, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0));
+
+	if (p)
+		madvise(p, len, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return p;
 }
 
 void sm_touch(const void *addr, size_t len)

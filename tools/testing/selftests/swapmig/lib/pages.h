@@ -27,6 +27,8 @@ long sm_in_memory(void *addr, size_t len);	/* page or swap cache too */
 long sm_swapped(pid_t pid, const void *addr, size_t len);
 long sm_mapped_on_node(pid_t pid, int node);	/* the whole process */
 long sm_smaps(const void *addr, const char *key);	/* kB of one mapping */
+long sm_huge(const void *addr);	/* of which are mapped as huge pages */
+const char *sm_lacks_huge_at(const void *addr, size_t len);	/* NULL if all are */
 
 int sm_move_pages(void *addr, size_t len, int node);	/* -1: not all of them */
 
@@ -40,6 +42,7 @@ bool sm_moves_huge(void *addr, int node, int there);
 void *sm_map_fd(int fd, size_t len, int prot, int flags);
 void *sm_map(size_t len);		/* anonymous, of base pages */
 void *sm_map_huge(size_t len);		/* aligned, and advised to be huge */
+void *sm_map_shared(int fd, size_t len, bool huge);	/* anonymous if @fd is -1 */
 void sm_touch(const void *addr, size_t len);	/* read each page */
 void sm_fill_page(void *addr, uint64_t seed, size_t index);
 void sm_fill(void *addr, size_t len, uint64_t seed);

@@ -311,15 +311,12 @@ static int shorten(struct race_run *run, int fd, long nr)
 
 static int round_truncate(struct race_run *run, long nr)
 {
-	int dir, fd, ret;
+	int fd, ret;
 
-	if (nr % 2 && !sm_lacks_ext4()) {
+	if (nr % 2 && !sm_lacks_ext4())
 		fd = sm_ext4_file();
-	} else {
-		dir = sm_tmpfs();
-		fd = openat(dir, "race", O_CREAT | O_RDWR, 0600);
-		close(dir);
-	}
+	else
+		fd = sm_tmpfs_file("never");
 	ret = shorten(run, fd, nr);
 	close(fd);
 	return ret;

@@ -105,7 +105,7 @@ int race_child_end(struct race_run *run, pid_t pid)
 static void map_regions(struct race_run *run)
 {
 	struct race_region *r = run->region;
-	int i, dir, fd;
+	int i, fd;
 
 	r[0].len = MIB;
 	r[0].addr = sm_map(r[0].len);
@@ -117,13 +117,7 @@ static void map_regions(struct race_run *run)
 	r[2].addr = sm_map_fd(-1, r[2].len, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS);
 	r[3].len = MIB / 2;
-	if (sm_lacks_ext4()) {
-		dir = sm_tmpfs();
-		fd = openat(dir, "race", O_CREAT | O_RDWR, 0600);
-		close(dir);
-	} else {
-		fd = sm_ext4_file();
-	}
+	fd = sm_lacks_ext4() ? sm_tmpfs_file("never") : sm_ext4_file();
 	RACE_CHECK(run, fd >= 0 && !ftruncate(fd, r[3].len));
 	r[3].addr = sm_map_fd(fd, r[3].len, PROT_READ | PROT_WRITE, MAP_SHARED);
 	close(fd);
