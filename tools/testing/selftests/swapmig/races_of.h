@@ -41,6 +41,8 @@ FIXTURE_SETUP(races)
 	SM_NEED(sm_lacks_swap(variant->dev));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
 	ASSERT_EQ(0, sm_prefer(variant->path));
+	if (!sm_lacks_path(SM_HUGE_SHMEM))
+		ASSERT_EQ(0, sm_set(SM_HUGE_SHMEM, "always"));
 	self->shared = race_share();
 	ASSERT_TRUE(!!self->shared);
 }
@@ -55,12 +57,13 @@ static void run(SM_ARGS(races), const char *counter)
 {
 	long seed = race_env("SWAPMIG_SEED", 1);
 	const struct race *race = race_named(_metadata->name);
-	long long before, after;
+	long long before, after, huge;
 	const char *wrong;
 
 	ASSERT_TRUE(!!race);
 	SM_NEED(race->lacks ? race->lacks() : NULL);
 	before = race_carried(race, counter);
+	huge = sm_vmstat("thp_file_mapped");
 	wrong = race_run(race, counter, seed, race_env("SWAPMIG_ROUNDS", 1),
 			 self->shared);
 	after = race_carried(race, counter);
@@ -71,6 +74,8 @@ static void run(SM_ARGS(races), const char *counter)
 		TH_LOG("%s", wrong);
 	}
 	EXPECT_LE(RACE_MIN_CARRIED, after - before);
+	if (!sm_lacks_path(SM_HUGE_SHMEM))
+		EXPECT_LT(huge, sm_vmstat("thp_file_mapped"));
 }
 
 /* A semicolon ends the last declaration. */

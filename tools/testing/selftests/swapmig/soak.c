@@ -5,9 +5,10 @@
  * usage: soak SECONDS SEED [RACE...]
  *
  * Several runs are under way all the time, each with a process and migrators of its
- * own, while the preferred path changes by chance. Where the kernel can have
- * allocations fail, some of the migrators' do. Ends with what has been done; status 1
- * if any run went wrong or something has been left behind.
+ * own, while the preferred path, and whether shared memory has huge pages, change by
+ * chance. Where the kernel can have allocations fail, some of the migrators' do. Ends
+ * with what has been done; status 1 if any run went wrong or something has been left
+ * behind.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -118,6 +119,7 @@ static int prepare_machine(void)
 {
 	static const char * const restore[][2] = {
 		{ SM_PATH, "swap" },
+		{ SM_HUGE_SHMEM, "always" },
 		{ SM_KSM "/run", "1" },
 		{ SM_KSM "/pages_to_scan", "1000" },
 		{ SM_KSM "/sleep_millisecs", "1" },
@@ -184,6 +186,8 @@ static void start(int i)
 	run[i].seed = chance(1000000);
 	run[i].began = seconds();
 	sm_write(SM_PATH, chance(2) ? "swap" : "direct");
+	if (!sm_lacks_path(SM_HUGE_SHMEM))
+		sm_write(SM_HUGE_SHMEM, chance(4) ? "always" : "never");
 	run[i].pid = sm_fork();
 	if (run[i].pid)
 		return;

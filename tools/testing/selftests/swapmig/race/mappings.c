@@ -268,6 +268,7 @@ static int round_shm_lock(struct race_run *run, long nr)
 	RACE_CHECK(run, id >= 0);
 	p = shmat(id, NULL, 0);
 	RACE_CHECK(run, !shmctl(id, IPC_RMID, NULL) && p != (void *)-1);
+	madvise(p, LEN, nr % 2 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	sm_fill(p, LEN, nr);
 	RACE_CHECK(run, !shmctl(id, SHM_LOCK, NULL));
 	RACE_CHECK(run, !sm_bad(p, LEN, nr));
@@ -285,39 +286,44 @@ static const struct race race_shm_lock = {
 
 /* Files that get holes and become shorter */
 
-static int shorten(struct race_run *run, int fd, long nr)
+static int shorten(struct race_run *run, int fd, size_t len, long nr)
 {
-	size_t i, pages = sm_pages(LEN);
+	size_t i, pages = sm_pages(len);
 	char *p;
 
-	RACE_CHECK(run, fd >= 0 && !ftruncate(fd, LEN));
-	p = sm_map_fd(fd, LEN, PROT_READ | PROT_WRITE, MAP_SHARED);
+	RACE_CHECK(run, fd >= 0 && !ftruncate(fd, len));
+	p = sm_map_fd(fd, len, PROT_READ | PROT_WRITE, MAP_SHARED);
 	RACE_CHECK(run, p);
-	sm_fill(p, LEN, nr);
+	sm_fill(p, len, nr);
 	race_pause(run);
 	RACE_CHECK(run, !fallocate(fd, FALLOC_FL_PUNCH_HOLE |
-				   FALLOC_FL_KEEP_SIZE, LEN / 8, LEN / 8));
+				   FALLOC_FL_KEEP_SIZE, len / 8, len / 8));
 	for (i = pages / 8; i < pages / 4; i++)
 		RACE_CHECK(run, zero(p + i * sm_page));
-	RACE_CHECK(run, !ftruncate(fd, LEN / 2) && !ftruncate(fd, LEN));
+	RACE_CHECK(run, !ftruncate(fd, len / 2) && !ftruncate(fd, len));
 	for (i = pages / 2; i < pages; i++)
 		RACE_CHECK(run, zero(p + i * sm_page));
-	RACE_CHECK(run, !sm_bad(p, LEN / 8, nr));
+	RACE_CHECK(run, !sm_bad(p, len / 8, nr));
 	for (i = pages / 4; i < pages / 2; i++)
 		RACE_CHECK(run, sm_page_is(p + i * sm_page, nr, i));
-	RACE_CHECK(run, !munmap(p, LEN));
+	RACE_CHECK(run, !munmap(p, len));
 	return 1;
 }
 
 static int round_truncate(struct race_run *run, long nr)
 {
+	size_t len = LEN;
 	int fd, ret;
 
-	if (nr % 2 && !sm_lacks_ext4())
+	if (nr % 2 && !sm_lacks_ext4()) {
 		fd = sm_ext4_file();
-	else
+	} else if (nr % 4 && !sm_lacks_path(SM_HUGE_SHMEM)) {
+		fd = sm_tmpfs_file("always");
+		len = SM_HUGE;
+	} else {
 		fd = sm_tmpfs_file("never");
-	ret = shorten(run, fd, nr);
+	}
+	ret = shorten(run, fd, len, nr);
 	close(fd);
 	return ret;
 }

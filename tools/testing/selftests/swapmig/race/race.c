@@ -114,13 +114,15 @@ static void map_regions(struct race_run *run)
 	if (!r[1].addr)
 		r[1].addr = sm_map(r[1].len);
 	r[2].len = MIB;
-	r[2].addr = sm_map_fd(-1, r[2].len, PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS);
+	r[2].addr = sm_map_shared(-1, r[2].len, false);
 	r[3].len = MIB / 2;
 	fd = sm_lacks_ext4() ? sm_tmpfs_file("never") : sm_ext4_file();
 	RACE_CHECK(run, fd >= 0 && !ftruncate(fd, r[3].len));
 	r[3].addr = sm_map_fd(fd, r[3].len, PROT_READ | PROT_WRITE, MAP_SHARED);
 	close(fd);
+	/* Huge pages if shared memory has some. */
+	r[4].len = SM_HUGE;
+	r[4].addr = sm_map_shared(-1, r[4].len, true);
 
 	for (i = 0; i < RACE_REGIONS; i++) {
 		RACE_CHECK(run, r[i].addr);

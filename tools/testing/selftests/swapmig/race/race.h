@@ -14,7 +14,7 @@
 #include "../util.h"
 
 #define RACE_MIGRATORS	3
-#define RACE_REGIONS	4
+#define RACE_REGIONS	5
 #define RACE_SCRATCH	SM_HUGE
 
 struct race_region {
