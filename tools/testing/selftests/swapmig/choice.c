@@ -21,10 +21,6 @@
 
 FIXTURE(choice)
 {
-	unsigned long from;
-	unsigned long to;
-	int node;
-	int target;
 	char *addr;
 	bool traced;
 };
@@ -33,10 +29,6 @@ FIXTURE_SETUP(choice)
 {
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
-	self->node = sm_node(0);
-	self->target = sm_node(1);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(self->target);
 }
 
 FIXTURE_TEARDOWN(choice)
@@ -131,29 +123,28 @@ SM_TEST_F(choice, decides)
 {
 	long long evicted, moved;
 
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->addr = sm_map(LEN);
 	ASSERT_TRUE(!!self->addr);
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 	sm_fill(self->addr, LEN, SEED);
 	ASSERT_EQ(0, sm_unbind());
 
 	ASSERT_EQ(0, sm_prefer("direct"));
 	evicted = sm_vmstat("swapmig_evicted");
 	moved = sm_vmstat("swapmig_moved");
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
-	EXPECT_EQ(sm_pages(LEN), sm_on_node(0, self->addr, LEN, self->target));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(0, self->addr, LEN, sm_node(1)));
 	EXPECT_EQ(evicted, sm_vmstat("swapmig_evicted"));
 	EXPECT_LE(sm_pages(LEN), sm_vmstat("swapmig_moved") - moved);
 
 	ASSERT_EQ(0, sm_write(SM_PATH, "swap"));
 	evicted = sm_vmstat("swapmig_evicted");
-	EXPECT_EQ(0, sm_migrate(0, self->to, self->from));
+	EXPECT_EQ(0, sm_migrate(0, sm_to(), sm_from()));
 	EXPECT_EQ(sm_pages(LEN), sm_swapped(0, self->addr, LEN));
 	EXPECT_LE(sm_pages(LEN), sm_vmstat("swapmig_evicted") - evicted);
 	EXPECT_EQ(0, sm_bad(self->addr, LEN, SEED));
-	EXPECT_EQ(sm_pages(LEN), sm_on_node(0, self->addr, LEN, self->node));
+	EXPECT_EQ(sm_pages(LEN), sm_on_node(0, self->addr, LEN, sm_node(0)));
 }
 
 SM_TEST_F(choice, counters)
@@ -265,15 +256,14 @@ static int start_trace(struct _test_data_choice *self)
 static void traced(SM_ARGS(choice), const char *path)
 {
 	struct sm_buffer buf = { .len = LEN, .seed = SEED,
-				 .node = self->node };
+				 .node = sm_node(0) };
 	long pages = sm_pages(LEN);
 	bool swap = !strcmp(path, "swap");
 	struct sm_peer peer;
 	struct story s;
 
 	SM_NEED(sm_lacks_path(TRACING));
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(path));
 	buf.addr = sm_map(LEN);
 	ASSERT_TRUE(!!buf.addr);
@@ -281,14 +271,14 @@ static void traced(SM_ARGS(choice), const char *path)
 	ASSERT_EQ(0, sm_peer_ask(&peer, SM_PEER_FILL));
 
 	ASSERT_EQ(0, start_trace(self));
-	EXPECT_EQ(0, sm_migrate(peer.pid, self->from, self->to));
-	ASSERT_EQ(0, read_story(&s, self->target));
+	EXPECT_EQ(0, sm_migrate(peer.pid, sm_from(), sm_to()));
+	ASSERT_EQ(0, read_story(&s, sm_node(1)));
 	EXPECT_EQ(1, s.begins);
 	EXPECT_EQ(1, s.ends);
 	EXPECT_EQ(0, s.strays);
 	EXPECT_EQ(peer.pid, s.pid);
-	EXPECT_EQ(self->from, s.from);
-	EXPECT_EQ(self->to, s.to);
+	EXPECT_EQ(sm_from(), s.from);
+	EXPECT_EQ(sm_to(), s.to);
 	EXPECT_STREQ(path, s.path);
 	EXPECT_LE(pages / 512, s.chunks);
 	EXPECT_GE(512, s.largest);
@@ -303,8 +293,8 @@ static void traced(SM_ARGS(choice), const char *path)
 	EXPECT_EQ(s.moved, s.last_moved);
 
 	EXPECT_EQ(0, sm_peer_ask(&peer, SM_PEER_BAD));
-	EXPECT_EQ(pages, sm_on_node(peer.pid, buf.addr, LEN, self->target));
-	ASSERT_EQ(0, read_story(&s, self->target));
+	EXPECT_EQ(pages, sm_on_node(peer.pid, buf.addr, LEN, sm_node(1)));
+	ASSERT_EQ(0, read_story(&s, sm_node(1)));
 	EXPECT_EQ(0, s.strays);
 	EXPECT_LE(swap ? pages : 0, s.refaults);
 	EXPECT_EQ(swap, s.refaults > 0);
@@ -389,8 +379,7 @@ FIXTURE_SETUP(file)
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
 	SM_NEED(sm_lacks_ext4());
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->fd = sm_ext4_file();
 	ASSERT_LE(0, self->fd);

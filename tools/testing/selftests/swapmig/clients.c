@@ -78,10 +78,9 @@ FIXTURE_SETUP(clients)
 	int tries;
 
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	SM_NEED(sm_lacks_program("numactl"));
 	SM_NEED(sm_lacks_program("migratepages"));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 128 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 128 * MIB);
 	for (int i = 0; i < 2; i++)
 		snprintf(self->node[i], sizeof(self->node[i]), "%d",
 			 sm_node(i));

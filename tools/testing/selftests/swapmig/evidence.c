@@ -10,11 +10,8 @@
 
 FIXTURE(evidence)
 {
-	unsigned long from;
-	unsigned long to;
 	struct sm_buffer buf;
 	struct sm_peer peer;
-	int node;
 };
 
 FIXTURE_VARIANT(evidence)
@@ -46,23 +43,19 @@ FIXTURE_VARIANT_ADD(evidence, huge_disk)
 FIXTURE_SETUP(evidence)
 {
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(variant->dev));
-	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
+	SM_SWAP_ON(variant->dev, 128 * MIB);
 	ASSERT_EQ(0, sm_few_pages_on_cpus());
-	self->node = sm_node(0);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(sm_node(1));
 	self->buf.addr = variant->huge ? sm_map_huge(LEN) : sm_map(LEN);
 	if (variant->huge)
 		SM_NEED(self->buf.addr ? NULL : "no transparent huge pages");
 	ASSERT_TRUE(!!self->buf.addr);
 	self->buf.len = LEN;
 	self->buf.seed = 17;
-	self->buf.node = self->node;
+	self->buf.node = sm_node(0);
 	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &self->buf));
 	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
 	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr,
-					    LEN, self->node));
+					    LEN, sm_node(0)));
 }
 
 FIXTURE_TEARDOWN(evidence)
@@ -75,12 +68,12 @@ SM_TEST_F(evidence, process)
 {
 	pid_t pid = self->peer.pid;
 
-	ASSERT_LE(sm_pages(LEN), sm_mapped_on_node(pid, self->node));
-	EXPECT_EQ(0, sm_migrate(pid, self->from, self->to));
+	ASSERT_LE(sm_pages(LEN), sm_mapped_on_node(pid, sm_node(0)));
+	EXPECT_EQ(0, sm_migrate(pid, sm_from(), sm_to()));
 	/* move_pages(2), pagemap, numa_maps */
 	EXPECT_EQ(0, sm_present(pid, self->buf.addr, LEN));
 	EXPECT_EQ(sm_pages(LEN), sm_swapped(pid, self->buf.addr, LEN));
-	EXPECT_EQ(0, sm_mapped_on_node(pid, self->node));
+	EXPECT_EQ(0, sm_mapped_on_node(pid, sm_node(0)));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
@@ -91,14 +84,14 @@ SM_TEST_F(evidence, node)
 	long tolerance = LEN / 4 / 1024;
 	long free, cached;
 
-	cached = sm_meminfo(self->node, "SwapCached");
-	free = sm_meminfo(self->node, "MemFree");
+	cached = sm_meminfo(sm_node(0), "SwapCached");
+	free = sm_meminfo(sm_node(0), "MemFree");
 	ASSERT_LE(0, free);
-	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 	EXPECT_LE((long)LEN / 1024 - tolerance,
-		  sm_meminfo(self->node, "MemFree") - free);
+		  sm_meminfo(sm_node(0), "MemFree") - free);
 	/* What processes use meanwhile comes back through the swap cache. */
-	EXPECT_GT(1024, sm_meminfo(self->node, "SwapCached") - cached);
+	EXPECT_GT(1024, sm_meminfo(sm_node(0), "SwapCached") - cached);
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
@@ -106,16 +99,16 @@ SM_TEST_F(evidence, counters)
 {
 	long long evicted = sm_vmstat("swapmig_evicted");
 	long long failed = sm_vmstat("swapmig_failed");
-	long before = sm_mapped_on_node(self->peer.pid, self->node);
+	long before = sm_mapped_on_node(self->peer.pid, sm_node(0));
 
-	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
-	EXPECT_EQ(before - sm_mapped_on_node(self->peer.pid, self->node),
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
+	EXPECT_EQ(before - sm_mapped_on_node(self->peer.pid, sm_node(0)),
 		  sm_vmstat("swapmig_evicted") - evicted);
 	EXPECT_EQ(failed, sm_vmstat("swapmig_failed"));
 
 	/* Nothing is left to do. */
 	evicted = sm_vmstat("swapmig_evicted");
-	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 	EXPECT_EQ(evicted, sm_vmstat("swapmig_evicted"));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
@@ -138,7 +131,7 @@ SM_TEST_F(evidence, in_flight)
 		}
 	}
 	ASSERT_LT(0, pid);
-	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 	sm_kill(pid);
 	/* A chunk is 512 pages; each CPU keeps some to itself. */
 	EXPECT_LE(256, __atomic_load_n(most, __ATOMIC_RELAXED));

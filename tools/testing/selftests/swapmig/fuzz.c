@@ -111,8 +111,7 @@ FIXTURE_SETUP(fuzz)
 
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->random = getenv("SWAPMIG_SEED") ? atol(getenv("SWAPMIG_SEED")) : 1;
 	self->buf.addr = sm_map(LEN);

@@ -11,8 +11,6 @@
 
 FIXTURE(moves)
 {
-	unsigned long from;
-	unsigned long to;
 	char *addr;
 	size_t len;
 };
@@ -35,11 +33,8 @@ FIXTURE_VARIANT_ADD(moves, direct)
 FIXTURE_SETUP(moves)
 {
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
-	self->from = sm_bit(sm_node(0));
-	self->to = sm_bit(sm_node(1));
 	self->len = LEN;
 	ASSERT_EQ(0, sm_bind(sm_node(0)));
 }
@@ -61,7 +56,7 @@ static void move(SM_ARGS(moves), void *addr, long pages)
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(sm_pages(self->len),
 		  sm_on_node(0, self->addr, self->len, sm_node(0)));
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_LE(pages, sm_vmstat("swapmig_moved") - moved);
 	EXPECT_EQ(failed, sm_vmstat("swapmig_failed"));
 	EXPECT_EQ(0, sm_on_node(0, self->addr, self->len, sm_node(0)));
@@ -76,7 +71,7 @@ static void stay(SM_ARGS(moves))
 	long long failed = sm_vmstat("swapmig_failed");
 
 	ASSERT_EQ(0, sm_unbind());
-	EXPECT_EQ(pages, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(pages, sm_migrate(0, sm_from(), sm_to()));
 	/* The rest of the process is smaller. */
 	EXPECT_GT(pages, sm_vmstat("swapmig_moved") - moved);
 	EXPECT_EQ(failed + pages, sm_vmstat("swapmig_failed"));
@@ -95,7 +90,7 @@ SM_TEST_F(moves, mlocked)
 
 	/* Once unlocked they are like any other. */
 	ASSERT_EQ(0, munlock(self->addr, self->len));
-	EXPECT_EQ(0, sm_migrate(0, self->to, self->from));
+	EXPECT_EQ(0, sm_migrate(0, sm_to(), sm_from()));
 	EXPECT_EQ(0, sm_on_node(0, self->addr, self->len, sm_node(1)));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(0, sm_on_node(0, self->addr, self->len, sm_node(1)));

@@ -24,10 +24,6 @@
 
 FIXTURE(neighbours)
 {
-	unsigned long from;
-	unsigned long to;
-	int node;
-	int there;
 	char *addr;
 	int fd;
 	pid_t filler;
@@ -69,15 +65,10 @@ FIXTURE_SETUP(neighbours)
 	self->fd = -1;
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_ext4());
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
-	self->node = sm_node(0);
-	self->there = sm_node(1);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(self->there);
 
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 	self->fd = sm_ext4_file();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, sm_fill_file(self->fd, LEN, SEED));
@@ -87,7 +78,7 @@ FIXTURE_SETUP(neighbours)
 	ASSERT_TRUE(!!self->addr);
 	ASSERT_EQ(0, sm_bad(self->addr, LEN, SEED));
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(sm_pages(LEN), sm_on_node(0, self->addr, LEN, self->node));
+	ASSERT_EQ(sm_pages(LEN), sm_on_node(0, self->addr, LEN, sm_node(0)));
 
 	/* Another process maps the file, too. */
 	ASSERT_EQ(0, sm_peer_start(&self->peer, serve_major_faults, self->addr));
@@ -110,13 +101,13 @@ FIXTURE_TEARDOWN(neighbours)
 /* All of the file is on the new node, though nobody has touched it since. */
 static void file_moves(SM_ARGS(neighbours), uint64_t seed)
 {
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 
 	EXPECT_EQ(sm_pages(LEN), sm_in_memory(self->addr, LEN));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, 0));
 	EXPECT_EQ(0, sm_bad(self->addr, LEN, seed));
 	EXPECT_EQ(sm_pages(LEN),
-		  sm_on_node(0, self->addr, LEN, self->there));
+		  sm_on_node(0, self->addr, LEN, sm_node(1)));
 }
 
 SM_TEST_F(neighbours, clean_file)
@@ -136,13 +127,13 @@ SM_TEST_F(neighbours, full_target)
 {
 	long there;
 
-	self->filler = sm_fill_node(self->there);
+	self->filler = sm_fill_node(sm_node(1));
 	ASSERT_LT(0, self->filler);
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
-	EXPECT_EQ(0, sm_on_node(0, self->addr, LEN, self->node));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
+	EXPECT_EQ(0, sm_on_node(0, self->addr, LEN, sm_node(0)));
 
 	/* The node had room for a few pages; the page cache has no others. */
-	there = sm_on_node(0, self->addr, LEN, self->there);
+	there = sm_on_node(0, self->addr, LEN, sm_node(1));
 	EXPECT_GT(sm_pages(LEN), there);
 	EXPECT_LE(sm_in_memory(self->addr, LEN), there);
 	EXPECT_EQ(0, sm_bad(self->addr, LEN, SEED));
@@ -180,8 +171,7 @@ FIXTURE_SETUP(mappings)
 	self->fd = -1;
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(TRACING));
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->fd = memfd_create("swapmig", MFD_CLOEXEC);
 	ASSERT_LE(0, self->fd);

@@ -60,8 +60,7 @@ FIXTURE_VARIANT_ADD(nodesets, 13_to_02)
 FIXTURE_SETUP(nodesets)
 {
 	SM_BEGIN(variant->need);
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->nr = __builtin_popcountl(sm_all_nodes());
 	if (self->nr > NODES)
 		self->nr = NODES;

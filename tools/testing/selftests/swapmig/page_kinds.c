@@ -21,9 +21,6 @@
 
 FIXTURE(kinds)
 {
-	unsigned long from;
-	unsigned long to;
-	int node;
 	char *addr;
 	char *more;
 	size_t len;
@@ -50,15 +47,11 @@ FIXTURE_VARIANT_ADD(kinds, disk)
 FIXTURE_SETUP(kinds)
 {
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(variant->dev));
-	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
-	self->node = sm_node(0);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(sm_node(1));
+	SM_SWAP_ON(variant->dev, 128 * MIB);
 	self->fd = -1;
 	self->len = LEN;
 	/* All memory from here on, page cache too, until it is to migrate. */
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 }
 
 FIXTURE_TEARDOWN(kinds)
@@ -81,11 +74,11 @@ static void leaves(SM_ARGS(kinds), void *addr)
 	long pages = sm_pages(self->len);
 
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, self->node));
+	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, sm_node(0)));
 	evicted = sm_vmstat("swapmig_evicted");
 	failed = sm_vmstat("swapmig_failed");
 
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 
 	EXPECT_EQ(0, sm_present(0, addr, self->len));
 	/* Not in the page cache or the swap cache either. */
@@ -106,11 +99,10 @@ static void moves(SM_ARGS(kinds), void *addr)
 {
 	long long evicted, moved, failed;
 	long pages = sm_pages(self->len), others = -pages;
-	int target = __builtin_ctzl(self->to);
 	int nr_nodes = __builtin_popcountl(sm_all_nodes());
 
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, self->node));
+	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, sm_node(0)));
 	evicted = sm_vmstat("swapmig_evicted");
 	moved = sm_vmstat("swapmig_moved");
 	failed = sm_vmstat("swapmig_failed");
@@ -121,9 +113,9 @@ static void moves(SM_ARGS(kinds), void *addr)
 	for (int i = 0; i < nr_nodes; i++)
 		others += sm_mapped_on_node(0, sm_node(i));
 
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 
-	EXPECT_EQ(pages, sm_on_node(0, addr, self->len, target));
+	EXPECT_EQ(pages, sm_on_node(0, addr, self->len, sm_node(1)));
 	EXPECT_EQ(pages, sm_in_memory(addr, self->len));
 	EXPECT_LE(pages, sm_vmstat("swapmig_moved") - moved);
 	EXPECT_GE(others, sm_vmstat("swapmig_evicted") - evicted);
@@ -170,10 +162,10 @@ SM_TEST_F(kinds, anonymous_no_access)
 	sm_fill(self->addr, self->len, SEED);
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(sm_pages(self->len),
-		  sm_on_node(0, self->addr, self->len, self->node));
+		  sm_on_node(0, self->addr, self->len, sm_node(0)));
 	ASSERT_EQ(0, mprotect(self->addr, self->len, PROT_NONE));
 	/* move_pages() does not see these, but pagemap does. */
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(sm_pages(self->len), sm_swapped(0, self->addr, self->len));
 	EXPECT_EQ(0, sm_in_memory(self->addr, self->len));
 	ASSERT_EQ(0, mprotect(self->addr, self->len, PROT_READ));
@@ -191,8 +183,8 @@ SM_TEST_F(kinds, anonymous_sparse)
 	for (i = 0; i < nr; i++)
 		sm_fill(self->addr + i * step, sm_page, i);
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ((long)nr, sm_on_node(0, self->addr, self->len, self->node));
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ((long)nr, sm_on_node(0, self->addr, self->len, sm_node(0)));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_present(0, self->addr, self->len));
 	EXPECT_EQ((long)nr, sm_swapped(0, self->addr, self->len));
 	EXPECT_EQ(0, sm_in_memory(self->addr, self->len));
@@ -224,15 +216,15 @@ SM_TEST_F(kinds, anonymous_again)
 	sm_fill(self->addr, self->len, SEED);
 	for (i = 0; i < 3; i++) {
 		leaves_for_swap(_metadata, self, self->addr);
-		ASSERT_EQ(0, sm_bind(self->node));
+		ASSERT_EQ(0, sm_bind(sm_node(0)));
 		returns(_metadata, self, self->addr);
 		/* Some of them become dirty, so their copy is stale. */
 		sm_fill(self->addr, self->len / 2, SEED);
 		ASSERT_EQ(0, sm_unbind());
 		/* They are all to start from the same node again. */
-		EXPECT_LE(0, sm_migrate(0, sm_all_nodes() & ~self->from,
-					self->from));
-		ASSERT_EQ(0, sm_bind(self->node));
+		EXPECT_LE(0, sm_migrate(0, sm_all_nodes() & ~sm_from(),
+					sm_from()));
+		ASSERT_EQ(0, sm_bind(sm_node(0)));
 		sm_touch(self->addr, self->len);
 	}
 	returns(_metadata, self, self->addr);
@@ -269,7 +261,7 @@ SM_TEST_F(kinds, huge_in_pieces)
 	gone = sm_pages(SM_HUGE / 4);
 	ASSERT_EQ(0, sm_unbind());
 
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_present(0, self->addr, self->len));
 	EXPECT_EQ(0, sm_in_memory(self->addr, self->len));
 	EXPECT_EQ(sm_pages(self->len) - gone,
@@ -410,7 +402,7 @@ SM_TEST_F(kinds, tmpfs_huge)
 static void tmpfs_of_two_processes(SM_ARGS(kinds))
 {
 	struct sm_buffer buf = { .len = self->len, .seed = SEED,
-				 .node = self->node };
+				 .node = sm_node(0) };
 
 	tmpfs_file(_metadata, self);
 	self->more = sm_map_shared(self->fd, self->len, self->huge);
@@ -460,9 +452,9 @@ SM_TEST_F(kinds, tmpfs_huge_in_pieces)
 	sm_touch(p + SM_HUGE / 4, SM_HUGE * 3 / 4);
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(sm_pages(self->len) - gone,
-		  sm_on_node(0, self->addr, self->len, self->node));
+		  sm_on_node(0, self->addr, self->len, sm_node(0)));
 
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_present(0, self->addr, self->len));
 	EXPECT_EQ(0, sm_in_memory(self->addr, self->len));
 	/* The hole has turned to zeros, nothing else has. */
@@ -500,8 +492,8 @@ SM_TEST_F(kinds, file_private_written)
 	sm_fill(self->addr, self->len, SEED + 1);
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(sm_pages(self->len),
-		  sm_on_node(0, self->addr, self->len, self->node));
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+		  sm_on_node(0, self->addr, self->len, sm_node(0)));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_present(0, self->addr, self->len));
 	EXPECT_EQ(sm_pages(self->len), sm_swapped(0, self->addr, self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED + 1));
@@ -588,7 +580,7 @@ SM_TEST_F(kinds, ksm)
 	ASSERT_EQ(0, madvise(self->more, self->len, MADV_MERGEABLE));
 	ASSERT_EQ(0, sm_merge(want));
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(want, sm_on_node(0, self->more, self->len, self->node));
+	ASSERT_EQ(want, sm_on_node(0, self->more, self->len, sm_node(0)));
 
 	leaves(_metadata, self, self->addr);
 	EXPECT_EQ(0, sm_present(0, self->more, self->len));
@@ -634,7 +626,7 @@ SM_TEST_F(kinds, never_written)
 	ASSERT_TRUE(!!self->addr);
 	sm_touch(self->addr, self->len);
 	ASSERT_EQ(0, sm_unbind());
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	for (size_t i = 0; i < self->len; i += sm_page)
 		ASSERT_EQ(0, self->addr[i]);
 }
@@ -643,7 +635,7 @@ SM_TEST_F(kinds, never_written)
 SM_TEST_F(kinds, anonymous_forked)
 {
 	struct sm_buffer buf = { .len = self->len, .seed = SEED,
-				 .node = self->node };
+				 .node = sm_node(0) };
 
 	self->addr = sm_map(self->len);
 	ASSERT_TRUE(!!self->addr);

@@ -12,8 +12,6 @@
 
 FIXTURE(policy)
 {
-	unsigned long from;
-	unsigned long to;
 	char *addr;
 };
 
@@ -61,10 +59,7 @@ FIXTURE_VARIANT_ADD(policy, none)
 FIXTURE_SETUP(policy)
 {
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
-	self->from = sm_bit(sm_node(0));
-	self->to = sm_bit(sm_node(1));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->addr = sm_map(LEN);
 	ASSERT_TRUE(!!self->addr);
 }
@@ -82,7 +77,7 @@ static unsigned long nodes(struct _test_data_policy *self, int mode,
 	if (!with_nodes)
 		return 0;
 	/* A single node is all that MPOL_PREFERRED remembers. */
-	return mode == MPOL_PREFERRED ? self->from : self->from | self->to;
+	return mode == MPOL_PREFERRED ? sm_from() : sm_from() | sm_to();
 }
 
 SM_TEST_F(policy, of_an_area)
@@ -93,7 +88,7 @@ SM_TEST_F(policy, of_an_area)
 
 	ASSERT_EQ(0, sm_mbind(self->addr, LEN, variant->mode, set));
 	sm_fill(self->addr, LEN, SEED);
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_on_node(0, self->addr, LEN, sm_node(0)));
 
 	ASSERT_EQ(0, sm_policy(self->addr, &after, &after_set));
@@ -114,7 +109,7 @@ SM_TEST_F(policy, of_the_task)
 
 	ASSERT_EQ(0, sm_set_policy(variant->mode, set));
 	sm_fill(self->addr, LEN, SEED);
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 
 	ASSERT_EQ(0, sm_policy(NULL, &after, &after_set));
 	EXPECT_EQ(variant->mode, after);
@@ -134,9 +129,9 @@ SM_TEST_F(policy, of_a_part)
 
 	ASSERT_EQ(0, sm_mbind(self->addr, LEN / 2, variant->mode, set));
 	ASSERT_EQ(0, sm_mbind(self->addr + LEN / 2, LEN / 2, MPOL_BIND,
-			      self->from));
+			      sm_from()));
 	sm_fill(self->addr, LEN, SEED);
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_on_node(0, self->addr, LEN, sm_node(0)));
 
 	ASSERT_EQ(0, sm_policy(self->addr, &after, &after_set));
@@ -144,7 +139,7 @@ SM_TEST_F(policy, of_a_part)
 	EXPECT_EQ(set, after_set);
 	ASSERT_EQ(0, sm_policy(self->addr + LEN / 2, &after, &after_set));
 	EXPECT_EQ(MPOL_BIND, after);
-	EXPECT_EQ(self->from, after_set);
+	EXPECT_EQ(sm_from(), after_set);
 	EXPECT_EQ(0, sm_bad(self->addr, LEN, SEED));
 }
 

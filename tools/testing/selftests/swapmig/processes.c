@@ -19,12 +19,9 @@
 
 FIXTURE(process)
 {
-	unsigned long from;
-	unsigned long to;
 	struct sm_buffer buf;
 	struct sm_peer peer;
 	pid_t child[2];
-	int node;
 	int *stop;		/* shared with children */
 };
 
@@ -46,15 +43,11 @@ FIXTURE_VARIANT_ADD(process, disk)
 FIXTURE_SETUP(process)
 {
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(variant->dev));
-	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
-	self->node = sm_node(0);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(sm_node(1));
+	SM_SWAP_ON(variant->dev, 128 * MIB);
 	self->buf.addr = sm_map(LEN);
 	self->buf.len = LEN;
 	self->buf.seed = SEED;
-	self->buf.node = self->node;
+	self->buf.node = sm_node(0);
 	self->stop = sm_map_fd(-1, sm_page, PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS);
 	ASSERT_TRUE(self->buf.addr && self->stop);
@@ -73,7 +66,7 @@ static void start(SM_ARGS(process), long (*serve)(int what, void *arg))
 	ASSERT_EQ(0, sm_peer_start(&self->peer, serve, &self->buf));
 	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
 	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr,
-					    LEN, self->node));
+					    LEN, sm_node(0)));
 }
 
 static bool stopped(const int *stop)
@@ -92,7 +85,7 @@ SM_TEST_F(process, another_process)
 
 	start(_metadata, self, sm_serve_buffer);
 	pid = self->peer.pid;
-	EXPECT_EQ(0, sm_migrate(pid, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(pid, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_present(pid, self->buf.addr, LEN));
 	EXPECT_EQ(sm_pages(LEN), sm_swapped(pid, self->buf.addr, LEN));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
@@ -108,7 +101,7 @@ SM_TEST_F(process, stopped)
 	pid = self->peer.pid;
 	ASSERT_EQ(0, kill(pid, SIGSTOP));
 	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
-	EXPECT_EQ(0, sm_migrate(pid, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(pid, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_present(pid, self->buf.addr, LEN));
 	ASSERT_EQ(0, kill(pid, SIGCONT));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
@@ -117,10 +110,10 @@ SM_TEST_F(process, stopped)
 /* The child has left for swap with its parent; then they part. */
 SM_TEST_F(process, forked_while_in_swap)
 {
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 	sm_fill(self->buf.addr, LEN, SEED);
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	ASSERT_EQ(0, sm_present(0, self->buf.addr, LEN));
 
 	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &self->buf));
@@ -191,8 +184,8 @@ SM_TEST_F(process, threads_that_write)
 	ASSERT_LT(0, self->child[0]);
 	/* Back and forth; not often, as each page written costs a fault. */
 	for (i = 0; i < NR_CALLS / 2; i++) {
-		EXPECT_LE(0, sm_migrate(self->child[0], self->from, self->to));
-		EXPECT_LE(0, sm_migrate(self->child[0], self->to, self->from));
+		EXPECT_LE(0, sm_migrate(self->child[0], sm_from(), sm_to()));
+		EXPECT_LE(0, sm_migrate(self->child[0], sm_to(), sm_from()));
 	}
 	set_stop(self->stop);
 	status = sm_reap(self->child[0]);
@@ -206,7 +199,7 @@ SM_TEST_F(process, reads_during_the_call)
 {
 	int status, i;
 
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 	sm_fill(self->buf.addr, LEN, SEED);
 	ASSERT_EQ(0, sm_unbind());
 	self->child[0] = sm_fork();
@@ -218,8 +211,8 @@ SM_TEST_F(process, reads_during_the_call)
 	}
 	ASSERT_LT(0, self->child[0]);
 	for (i = 0; i < NR_CALLS; i++) {
-		EXPECT_LE(0, sm_migrate(self->child[0], self->from, self->to));
-		EXPECT_LE(0, sm_migrate(self->child[0], self->to, self->from));
+		EXPECT_LE(0, sm_migrate(self->child[0], sm_from(), sm_to()));
+		EXPECT_LE(0, sm_migrate(self->child[0], sm_to(), sm_from()));
 	}
 	set_stop(self->stop);
 	status = sm_reap(self->child[0]);
@@ -261,8 +254,8 @@ SM_TEST_F(process, changes_during_the_call)
 		_exit(churn(self->stop));
 	ASSERT_LT(0, self->child[0]);
 	for (i = 0; i < NR_CALLS; i++) {
-		EXPECT_LE(0, sm_migrate(self->child[0], self->from, self->to));
-		EXPECT_LE(0, sm_migrate(self->child[0], self->to, self->from));
+		EXPECT_LE(0, sm_migrate(self->child[0], sm_from(), sm_to()));
+		EXPECT_LE(0, sm_migrate(self->child[0], sm_to(), sm_from()));
 	}
 	set_stop(self->stop);
 	status = sm_reap(self->child[0]);
@@ -279,14 +272,13 @@ SM_TEST_F(process, of_two_callers)
 	self->child[0] = sm_fork();
 	if (!self->child[0]) {
 		for (i = 0; i < NR_CALLS; i++)
-			if (sm_migrate(self->peer.pid, self->to,
-				       self->from) < 0)
+			if (sm_migrate(self->peer.pid, sm_to(), sm_from()) < 0)
 				_exit(1);
 		_exit(0);
 	}
 	ASSERT_LT(0, self->child[0]);
 	for (i = 0; i < NR_CALLS; i++) {
-		EXPECT_LE(0, sm_migrate(self->peer.pid, self->from, self->to));
+		EXPECT_LE(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 		EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 	}
 	status = sm_reap(self->child[0]);
@@ -301,14 +293,14 @@ SM_TEST_F(process, while_swap_goes_off)
 	long ret;
 
 	start(_metadata, self, sm_serve_buffer);
-	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 	self->child[0] = sm_fork();
 	if (!self->child[0])
 		_exit(sm_swap_off() ? 1 : 0);
 	ASSERT_LT(0, self->child[0]);
 	for (int i = 0; i < NR_CALLS; i++) {
-		ret = sm_migrate(self->peer.pid, sm_all_nodes() & ~self->to,
-				 self->to);
+		ret = sm_migrate(self->peer.pid, sm_all_nodes() & ~sm_to(),
+				 sm_to());
 		EXPECT_LE(0, ret);
 	}
 	EXPECT_EQ(0, sm_reap(self->child[0]));
@@ -346,7 +338,7 @@ SM_TEST_F(process, killed_in_the_middle)
 		self->child[0] = sm_fork();
 		if (!self->child[0]) {
 			/* A killed process is no error, or not there. */
-			_exit(sm_migrate(victim, self->from, self->to) < 0 &&
+			_exit(sm_migrate(victim, sm_from(), sm_to()) < 0 &&
 			      errno != ESRCH && errno != EINVAL);
 		}
 		ASSERT_LT(0, self->child[0]);
@@ -364,8 +356,8 @@ SM_TEST_F(process, whose_caller_is_killed)
 		start(_metadata, self, sm_serve_buffer);
 		self->child[0] = sm_fork();
 		if (!self->child[0])
-			_exit(sm_migrate(self->peer.pid, self->from,
-					 self->to) < 0);
+			_exit(sm_migrate(self->peer.pid, sm_from(),
+					 sm_to()) < 0);
 		ASSERT_LT(0, self->child[0]);
 		kill_in_the_middle(self->child[0], self->child[0]);
 		sm_reap(self->child[0]);
@@ -373,7 +365,7 @@ SM_TEST_F(process, whose_caller_is_killed)
 		/* Nothing is lost, and nothing keeps the rest from going. */
 		EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 		EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_all_nodes() &
-					~self->to, self->to));
+					~sm_to(), sm_to()));
 		sm_peer_end(&self->peer);
 	}
 }
@@ -390,10 +382,10 @@ static void evict_all(SM_ARGS(process), long *free)
 	ASSERT_TRUE(!!p);
 	/* Each CPU keeps some free pages, which are not counted; one CPU at a time. */
 	ASSERT_EQ(0, sm_pin(0));
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 	sm_fill(p, len, SEED);
 	ASSERT_EQ(0, sm_unbind());
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(sm_pages(len), sm_swapped(0, p, len));
 	*free = sm_vmstat("nr_free_pages");
 	EXPECT_EQ(0, sm_bad(p, len, SEED));
@@ -413,7 +405,7 @@ SM_TEST_F(process, frees_its_memory_when_killed)
 	start(_metadata, self, sm_serve_buffer);
 	self->child[0] = sm_fork();
 	if (!self->child[0]) {
-		sm_migrate(self->peer.pid, self->from, self->to);
+		sm_migrate(self->peer.pid, sm_from(), sm_to());
 		_exit(0);
 	}
 	ASSERT_LT(0, self->child[0]);

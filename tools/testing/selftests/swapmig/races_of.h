@@ -38,8 +38,7 @@ FIXTURE_SETUP(races)
 {
 	sm_cleanup();
 	SM_NEED(sm_lacks_basics(2));
-	SM_NEED(sm_lacks_swap(variant->dev));
-	ASSERT_EQ(0, sm_swap_on(variant->dev, 128 * MIB));
+	SM_SWAP_ON(variant->dev, 128 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	if (!sm_lacks_path(SM_HUGE_SHMEM))
 		ASSERT_EQ(0, sm_set(SM_HUGE_SHMEM, "always"));

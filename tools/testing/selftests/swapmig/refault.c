@@ -24,9 +24,6 @@
 
 FIXTURE(refault)
 {
-	unsigned long from;
-	unsigned long to;
-	int node;
 	int target;
 	bool direct;
 	long long hits;
@@ -82,20 +79,16 @@ FIXTURE_SETUP(refault)
 {
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
-	SM_NEED(sm_lacks_swap(variant->dev));
 	SM_NEED(sm_lacks_cpu(sm_node(variant->cpu)));
-	ASSERT_EQ(0, sm_swap_on(variant->dev, 64 * MIB));
+	SM_SWAP_ON(variant->dev, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	ASSERT_EQ(0, sm_run_on(sm_node(variant->cpu)));
 	self->direct = !strcmp(variant->path, "direct");
-	self->node = sm_node(0);
 	self->target = sm_node(1);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(self->target);
 	self->len = LEN;
 	self->fd = -1;
 	/* All memory from here on, until it is to migrate. */
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 }
 
 FIXTURE_TEARDOWN(refault)
@@ -125,9 +118,9 @@ static void departs(SM_ARGS(refault), void *addr)
 	long pages = sm_pages(self->len);
 
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, self->node));
+	ASSERT_EQ(pages, sm_on_node(0, addr, self->len, sm_node(0)));
 	count_refaults(self);
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	pages = self->direct ? pages : 0;
 	EXPECT_EQ(pages, sm_in_memory(addr, self->len));
 	/* A huge page of a file that is split is not mapped any more. */
@@ -178,7 +171,7 @@ static void all_huge(SM_ARGS(refault))
 	if (!self->huge)
 		return;
 	SM_NEED(sm_lacks_huge_at(self->addr, self->len));
-	self->split = !sm_moves_huge(self->addr, self->node, self->target);
+	self->split = !sm_moves_huge(self->addr, sm_node(0), self->target);
 }
 
 static void shared_anonymous(SM_ARGS(refault))
@@ -320,7 +313,7 @@ static void both_arrive(SM_ARGS(refault), char *addr, unsigned long from, int no
 /* Two processes write it, and a third one, which does not map it, sends it to and fro. */
 SM_TEST_F(refault, tmpfs_huge_of_two_writers)
 {
-	struct sm_buffer buf = { .len = 4 * SM_HUGE, .seed = SEED, .node = self->node };
+	struct sm_buffer buf = { .len = 4 * SM_HUGE, .seed = SEED, .node = sm_node(0) };
 	int dir;
 
 	use_huge_shmem(_metadata, self);
@@ -343,11 +336,11 @@ SM_TEST_F(refault, tmpfs_huge_of_two_writers)
 	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
 	ASSERT_EQ(0, sm_peer_ask(&self->other, SM_PEER_FILL));
 
-	both_arrive(_metadata, self, buf.addr, self->from, self->target);
-	both_arrive(_metadata, self, buf.addr, self->to, self->node);
+	both_arrive(_metadata, self, buf.addr, sm_from(), self->target);
+	both_arrive(_metadata, self, buf.addr, sm_to(), sm_node(0));
 	EXPECT_EQ(0, sm_tmpfs_remount(dir, "never"));
 	close(dir);
-	both_arrive(_metadata, self, buf.addr, self->from, self->target);
+	both_arrive(_metadata, self, buf.addr, sm_from(), self->target);
 	self->addr = sm_map_shared(self->fd, self->len, false);
 	ASSERT_TRUE(!!self->addr);
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
@@ -367,9 +360,9 @@ SM_TEST_F(refault, file_private_written)
 	/* mincore() tells of the file, not of the copies. */
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(sm_pages(self->len),
-		  sm_on_node(0, self->addr, self->len, self->node));
+		  sm_on_node(0, self->addr, self->len, sm_node(0)));
 	count_refaults(self);
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(self->direct ? 0 : sm_pages(self->len),
 		  sm_swapped(0, self->addr, self->len));
 	arrives(_metadata, self, self->addr);
@@ -571,7 +564,7 @@ static long serve_reader(int what, void *arg)
 /* The faulting task is a third one, and has a policy. */
 SM_TEST_F(refault, read_by_another_process)
 {
-	struct reader r = { .len = self->len, .node = self->node };
+	struct reader r = { .len = self->len, .node = sm_node(0) };
 
 	self->addr = sm_map(self->len);
 	ASSERT_TRUE(!!self->addr);
@@ -659,9 +652,9 @@ static void follows(SM_ARGS(refault), int (*out)(void *addr, size_t len))
 	long pages = sm_pages(self->len);
 
 	ASSERT_EQ(0, sm_unbind());
-	ASSERT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
+	ASSERT_EQ(pages, sm_on_node(0, self->addr, self->len, sm_node(0)));
 	ASSERT_EQ(0, out(self->addr, self->len));
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->target));
 }
@@ -695,7 +688,7 @@ SM_TEST_F(refault, in_swap_from_elsewhere)
 	anonymous(_metadata, self);
 	ASSERT_EQ(0, sm_unbind());
 	ASSERT_EQ(0, sm_swap_out(self->addr, self->len));
-	ASSERT_EQ(0, sm_migrate(0, self->to, sm_bit(last)));
+	ASSERT_EQ(0, sm_migrate(0, sm_to(), sm_bit(last)));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(0, sm_on_node(0, self->addr, self->len, last));
 }
@@ -737,11 +730,11 @@ static void comes_back(SM_ARGS(refault))
 {
 	long pages = sm_pages(self->len);
 
-	ASSERT_EQ(0, sm_migrate(0, self->to, self->from));
-	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
+	ASSERT_EQ(0, sm_migrate(0, sm_to(), sm_from()));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, sm_node(0)));
 	ASSERT_EQ(0, sm_swap_out(self->addr, self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
-	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, sm_node(0)));
 }
 
 SM_TEST_F(refault, moved_back_with_slots)
@@ -757,7 +750,7 @@ SM_TEST_F(refault, there_already_with_slots)
 {
 	SM_NEED(variant->dev == SM_DISK ? NULL : "zram takes its slots back");
 	arrives_with_slots(_metadata, self);
-	ASSERT_EQ(0, sm_move_pages(self->addr, self->len, self->node));
+	ASSERT_EQ(0, sm_move_pages(self->addr, self->len, sm_node(0)));
 	comes_back(_metadata, self);
 }
 
@@ -771,8 +764,8 @@ SM_TEST_F(refault, in_swap_in_part)
 	for (i = 0; i < pages; i += 16)
 		ASSERT_EQ(0, sm_swap_out(self->addr + i * sm_page,
 					 8 * sm_page));
-	ASSERT_EQ(pages / 2, sm_on_node(0, self->addr, self->len, self->node));
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(pages / 2, sm_on_node(0, self->addr, self->len, sm_node(0)));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->target));
 }
@@ -789,7 +782,7 @@ static void sent_on(SM_ARGS(refault), const char *path)
 	self->direct = false;
 	departs(_metadata, self, self->addr);
 	ASSERT_EQ(0, sm_prefer(path));
-	ASSERT_EQ(0, sm_migrate(0, self->to, sm_bit(last)));
+	ASSERT_EQ(0, sm_migrate(0, sm_to(), sm_bit(last)));
 	self->target = last;
 	arrives(_metadata, self, self->addr);
 }
@@ -814,8 +807,8 @@ SM_TEST_F(refault, sent_back_in_swap)
 	self->direct = false;
 	departs(_metadata, self, self->addr);
 	ASSERT_EQ(0, sm_prefer(variant->path));
-	ASSERT_EQ(0, sm_migrate(0, self->to, self->from));
-	self->target = self->node;
+	ASSERT_EQ(0, sm_migrate(0, sm_to(), sm_from()));
+	self->target = sm_node(0);
 	arrives(_metadata, self, self->addr);
 }
 
@@ -825,12 +818,12 @@ static void bound_to_source(SM_ARGS(refault))
 	unsigned long nodes;
 	int mode;
 
-	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_BIND, self->from));
+	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_BIND, sm_from()));
 	departs(_metadata, self, self->addr);
 	arrives(_metadata, self, self->addr);
 	ASSERT_EQ(0, sm_policy(self->addr, &mode, &nodes));
 	EXPECT_EQ(MPOL_BIND, mode);
-	EXPECT_EQ(self->from, nodes);
+	EXPECT_EQ(sm_from(), nodes);
 }
 
 SM_TEST_F(refault, policy_of_mapping)
@@ -852,22 +845,22 @@ SM_TEST_F(refault, policy_of_task)
 
 	anonymous(_metadata, self);
 	departs(_metadata, self, self->addr);
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 	arrives(_metadata, self, self->addr);
 	ASSERT_EQ(0, sm_policy(NULL, &mode, &nodes));
 	EXPECT_EQ(MPOL_BIND, mode);
-	EXPECT_EQ(self->from, nodes);
+	EXPECT_EQ(sm_from(), nodes);
 }
 
 /* mbind() names this very memory: that is the newer wish. */
 static void bound_later(SM_ARGS(refault))
 {
 	departs(_metadata, self, self->addr);
-	ASSERT_EQ(0, sm_mbind(self->addr, self->len / 2, MPOL_BIND, self->from));
+	ASSERT_EQ(0, sm_mbind(self->addr, self->len / 2, MPOL_BIND, sm_from()));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
 	/* What is there already stays, as always. */
 	EXPECT_EQ(self->direct ? 0 : sm_pages(self->len / 2),
-		  sm_on_node(0, self->addr, self->len / 2, self->node));
+		  sm_on_node(0, self->addr, self->len / 2, sm_node(0)));
 	EXPECT_EQ(sm_pages(self->len / 2),
 		  sm_on_node(0, self->addr + self->len / 2, self->len / 2,
 			     self->target));
@@ -893,10 +886,10 @@ SM_TEST_F(refault, mbind_later_with_slots)
 
 	SM_NEED(variant->dev == SM_DISK ? NULL : "zram takes its slots back");
 	arrives_with_slots(_metadata, self);
-	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_BIND, self->from));
+	ASSERT_EQ(0, sm_mbind(self->addr, self->len, MPOL_BIND, sm_from()));
 	ASSERT_EQ(0, sm_swap_out(self->addr, self->len));
 	EXPECT_EQ(0, sm_bad(self->addr, self->len, SEED));
-	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, self->node));
+	EXPECT_EQ(pages, sm_on_node(0, self->addr, self->len, sm_node(0)));
 }
 
 /* A task that may not use the node the memory was sent to. */

@@ -21,10 +21,6 @@ FIXTURE(slots)
 {
 	struct sm_buffer buf;
 	struct sm_peer peer;
-	unsigned long from;
-	unsigned long to;
-	int node;
-	int target;
 	int fd;
 };
 
@@ -48,20 +44,15 @@ FIXTURE_SETUP(slots)
 {
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_path(SM_PATH));
-	SM_NEED(sm_lacks_swap(variant->dev));
 	SM_NEED(sm_lacks_cpu(sm_node(0)));
-	self->node = sm_node(0);
-	self->target = sm_node(1);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(self->target);
 	self->fd = -1;
 	/* Room for one buffer: the next one finds its slots used before. */
-	ASSERT_EQ(0, sm_swap_on(variant->dev, LEN + ROOM));
+	SM_SWAP_ON(variant->dev, LEN + ROOM);
 	ASSERT_EQ(0, sm_prefer("swap"));
-	ASSERT_EQ(0, sm_run_on(self->node));
+	ASSERT_EQ(0, sm_run_on(sm_node(0)));
 	self->buf.len = LEN;
 	self->buf.seed = SEED;
-	self->buf.node = self->node;
+	self->buf.node = sm_node(0);
 }
 
 FIXTURE_TEARDOWN(slots)
@@ -79,13 +70,13 @@ static void fill(SM_ARGS(slots))
 	ASSERT_TRUE(!!self->buf.addr);
 	ASSERT_EQ(0, sm_serve_buffer(SM_PEER_FILL, &self->buf));
 	ASSERT_EQ(sm_pages(LEN),
-		  sm_on_node(0, self->buf.addr, LEN, self->node));
+		  sm_on_node(0, self->buf.addr, LEN, sm_node(0)));
 }
 
 /* All of the buffer is in swap now, with the target as its refault node. */
 static void evict(SM_ARGS(slots))
 {
-	ASSERT_EQ(0, sm_migrate(0, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
 	ASSERT_EQ(0, sm_in_memory(self->buf.addr, LEN));
 }
 
@@ -109,20 +100,20 @@ static void comes_back_on(SM_ARGS(slots), int node)
  */
 #define NOT_SWAPPED	1
 
-static int stranger(struct _test_data_slots *self)
+static int stranger(void)
 {
 	char *addr = sm_map(LEN);
 	int round;
 
 	for (round = 1; round <= 2; round++) {
 		sm_fill(addr, LEN, SEED + round);
-		if (sm_on_node(0, addr, LEN, self->node) != sm_pages(LEN))
+		if (sm_on_node(0, addr, LEN, sm_node(0)) != sm_pages(LEN))
 			return 10 * round;
 		if (sm_swap_out(addr, LEN))
 			return NOT_SWAPPED;
 		if (sm_bad(addr, LEN, SEED + round))
 			return 10 * round + 2;
-		if (sm_on_node(0, addr, LEN, self->node) != sm_pages(LEN))
+		if (sm_on_node(0, addr, LEN, sm_node(0)) != sm_pages(LEN))
 			return 10 * round + 3;
 	}
 	return 0;
@@ -134,7 +125,7 @@ static void nothing_inherited(SM_ARGS(slots))
 	int status;
 
 	if (!pid)
-		_exit(stranger(self));
+		_exit(stranger());
 	status = sm_reap(pid);
 	ASSERT_TRUE(WIFEXITED(status));
 	if (WEXITSTATUS(status) == NOT_SWAPPED)
@@ -148,7 +139,7 @@ SM_TEST_F(slots, reused_after_exit)
 	ASSERT_TRUE(!!self->buf.addr);
 	ASSERT_EQ(0, sm_peer_start(&self->peer, sm_serve_buffer, &self->buf));
 	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
-	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 	ASSERT_EQ(sm_pages(LEN),
 		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
 	sm_peer_end(&self->peer);
@@ -195,12 +186,12 @@ SM_TEST_F(slots, reused_after_truncate)
 SM_TEST_F(slots, reused_by_the_same)
 {
 	fill_and_evict(_metadata, self, sm_map(LEN));
-	comes_back_on(_metadata, self, self->target);
+	comes_back_on(_metadata, self, sm_node(1));
 	ASSERT_EQ(0, munmap(self->buf.addr, LEN));
 	self->buf.addr = sm_map(LEN);
 	fill(_metadata, self);
 	ASSERT_EQ(0, sm_swap_out(self->buf.addr, LEN));
-	comes_back_on(_metadata, self, self->node);
+	comes_back_on(_metadata, self, sm_node(0));
 	/* Clean pages keep their slots, and the stranger needs room. */
 	ASSERT_EQ(0, munmap(self->buf.addr, LEN));
 	self->buf.addr = NULL;
@@ -218,8 +209,8 @@ SM_TEST_F(slots, kept_among_others)
 	ASSERT_EQ(0, sm_swap_out(other, ROOM / 2));
 	EXPECT_EQ(0, sm_bad(other, ROOM / 2, SEED + 9));
 	EXPECT_EQ(sm_pages(ROOM / 2),
-		  sm_on_node(0, other, ROOM / 2, self->node));
-	comes_back_on(_metadata, self, self->target);
+		  sm_on_node(0, other, ROOM / 2, sm_node(0)));
+	comes_back_on(_metadata, self, sm_node(1));
 	munmap(other, ROOM / 2);
 }
 
@@ -230,8 +221,8 @@ SM_TEST_F(slots, swapoff)
 
 	fill_and_evict(_metadata, self, sm_map(LEN));
 	ASSERT_EQ(0, sm_swap_off());
-	EXPECT_EQ(pages, sm_on_node(0, self->buf.addr, LEN, self->target));
-	comes_back_on(_metadata, self, self->target);
+	EXPECT_EQ(pages, sm_on_node(0, self->buf.addr, LEN, sm_node(1)));
+	comes_back_on(_metadata, self, sm_node(1));
 
 	/* The same slots, of another life of the device. */
 	ASSERT_EQ(0, munmap(self->buf.addr, LEN));
@@ -247,7 +238,7 @@ SM_TEST_F(slots, swapoff_shared)
 				 MAP_SHARED | MAP_ANONYMOUS));
 	ASSERT_EQ(0, sm_swap_off());
 	EXPECT_EQ(sm_pages(LEN), sm_in_memory(self->buf.addr, LEN));
-	comes_back_on(_metadata, self, self->target);
+	comes_back_on(_metadata, self, sm_node(1));
 	ASSERT_EQ(0, sm_swap_on(variant->dev, LEN + ROOM));
 	nothing_inherited(_metadata, self);
 }
@@ -264,7 +255,7 @@ SM_TEST_F(slots, two_devices)
 				LEN / 2 + ROOM));
 	fill_and_evict(_metadata, self, sm_map(LEN));
 	ASSERT_EQ(sm_pages(LEN), sm_swapped(0, self->buf.addr, LEN));
-	comes_back_on(_metadata, self, self->target);
+	comes_back_on(_metadata, self, sm_node(1));
 	ASSERT_EQ(0, munmap(self->buf.addr, LEN));
 	self->buf.addr = NULL;
 	nothing_inherited(_metadata, self);
@@ -284,12 +275,12 @@ SM_TEST_F(slots, shared_since_fork)
 			sm_touch(self->buf.addr + i * sm_page, sm_page);
 		if (sm_bad(self->buf.addr, LEN, SEED))
 			_exit(1);
-		_exit(sm_on_node(0, self->buf.addr, LEN, self->target) !=
+		_exit(sm_on_node(0, self->buf.addr, LEN, sm_node(1)) !=
 		      pages);
 	}
 	for (i = 0; i < pages; i += 2)
 		sm_touch(self->buf.addr + i * sm_page, sm_page);
-	comes_back_on(_metadata, self, self->target);
+	comes_back_on(_metadata, self, sm_node(1));
 	status = sm_reap(pid);
 	ASSERT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(0, WEXITSTATUS(status));

@@ -18,9 +18,6 @@
 
 FIXTURE(stays)
 {
-	unsigned long from;
-	unsigned long to;
-	int node;
 	char *addr;
 	size_t len;
 	int pipe[2];
@@ -45,17 +42,13 @@ FIXTURE_VARIANT_ADD(stays, direct)
 FIXTURE_SETUP(stays)
 {
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
-	self->node = sm_node(0);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(sm_node(1));
 	self->len = LEN;
 	self->pipe[0] = -1;
 	self->pipe[1] = -1;
 	self->ring = -1;
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 }
 
 FIXTURE_TEARDOWN(stays)
@@ -76,7 +69,7 @@ static void stay(SM_ARGS(stays), long stuck)
 
 	ASSERT_EQ(0, sm_unbind());
 	failed = sm_vmstat("swapmig_failed");
-	EXPECT_EQ(stuck, sm_migrate(0, self->from, self->to));
+	EXPECT_EQ(stuck, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(stuck, sm_vmstat("swapmig_failed") - failed);
 }
 
@@ -87,8 +80,8 @@ static void stay_in_place(SM_ARGS(stays), void *addr, long stuck)
 
 	stay(_metadata, self, stuck);
 	/* Nobody has unmapped them in vain. */
-	EXPECT_EQ(stuck, sm_on_node(0, addr, len, self->node));
-	EXPECT_EQ(stuck, sm_on_node(0, self->addr, self->len, self->node));
+	EXPECT_EQ(stuck, sm_on_node(0, addr, len, sm_node(0)));
+	EXPECT_EQ(stuck, sm_on_node(0, self->addr, self->len, sm_node(0)));
 	sm_touch(self->addr, self->len);
 	EXPECT_EQ(sm_pages(self->len) - stuck,
 		  sm_on_node(0, self->addr, self->len, sm_node(1)));

@@ -20,14 +20,11 @@
 
 FIXTURE(room)
 {
-	unsigned long from;
-	unsigned long to;
 	struct sm_buffer buf;
 	struct sm_peer peer;
 	struct sm_buffer hog;
 	struct sm_peer hog_peer;
 	pid_t filler;
-	int node;
 	int root;
 	int fd;
 };
@@ -53,12 +50,9 @@ FIXTURE_SETUP(room)
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_no_swap());
 	ASSERT_EQ(0, sm_prefer(variant->path));
-	self->node = sm_node(0);
-	self->from = sm_bit(self->node);
-	self->to = sm_bit(sm_node(1));
 	self->buf.len = LEN;
 	self->buf.seed = SEED;
-	self->buf.node = self->node;
+	self->buf.node = sm_node(0);
 	self->root = -1;
 	self->fd = -1;
 }
@@ -88,7 +82,7 @@ static void fill(SM_ARGS(room))
 {
 	ASSERT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_FILL));
 	ASSERT_EQ(sm_pages(LEN), sm_on_node(self->peer.pid, self->buf.addr,
-					    LEN, self->node));
+					    LEN, sm_node(0)));
 }
 
 static void start(SM_ARGS(room))
@@ -117,17 +111,17 @@ static struct outcome migrate(SM_ARGS(room))
 	struct outcome o;
 	long ret, before;
 
-	before = sm_mapped_on_node(pid, self->node);
-	ret = sm_migrate(pid, self->from, self->to);
+	before = sm_mapped_on_node(pid, sm_node(0));
+	ret = sm_migrate(pid, sm_from(), sm_to());
 	evicted = sm_vmstat("swapmig_evicted") - evicted;
 	moved = sm_vmstat("swapmig_moved") - moved;
-	o.left = sm_on_node(pid, addr, LEN, self->node);
+	o.left = sm_on_node(pid, addr, LEN, sm_node(0));
 	o.moved = sm_on_node(pid, addr, LEN, sm_node(1));
 	o.swapped = sm_swapped(pid, addr, LEN);
 
 	/* kswapd may have swapped a page out since it was seen elsewhere. */
 	EXPECT_LE(sm_pages(LEN), o.left + o.moved + o.swapped);
-	EXPECT_EQ(sm_mapped_on_node(pid, self->node), ret);
+	EXPECT_EQ(sm_mapped_on_node(pid, sm_node(0)), ret);
 	EXPECT_EQ(ret, sm_vmstat("swapmig_failed") - failed);
 	EXPECT_EQ(before - ret, evicted + moved);
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
@@ -173,7 +167,7 @@ SM_TEST_F(room, none_and_a_file)
 	SM_NEED(sm_lacks_ext4());
 	self->fd = sm_ext4_file();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, sm_bind(self->node));
+	ASSERT_EQ(0, sm_bind(sm_node(0)));
 	ASSERT_EQ(0, sm_fill_file(self->fd, FILE_LEN, SEED));
 	ASSERT_EQ(0, fsync(self->fd));
 	p = sm_map_fd(self->fd, FILE_LEN, PROT_READ, MAP_SHARED);
@@ -184,8 +178,8 @@ SM_TEST_F(room, none_and_a_file)
 	sm_fill(self->buf.addr, LEN, SEED);
 	ASSERT_EQ(0, sm_unbind());
 
-	EXPECT_EQ(0, sm_migrate(0, self->from, self->to));
-	EXPECT_EQ(0, sm_on_node(0, p, FILE_LEN, self->node));
+	EXPECT_EQ(0, sm_migrate(0, sm_from(), sm_to()));
+	EXPECT_EQ(0, sm_on_node(0, p, FILE_LEN, sm_node(0)));
 	EXPECT_EQ(sm_pages(FILE_LEN), sm_in_memory(p, FILE_LEN));
 	EXPECT_EQ(sm_pages(FILE_LEN),
 		  sm_on_node(0, p, FILE_LEN, sm_node(1)));
@@ -210,8 +204,7 @@ static void little(SM_ARGS(room), bool evicts)
 
 SM_TEST_F(room, too_little)
 {
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, LEN / 4));
+	SM_SWAP_ON(SM_ZRAM, LEN / 4);
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
 	little(_metadata, self, variant->evicts);
@@ -219,8 +212,7 @@ SM_TEST_F(room, too_little)
 
 SM_TEST_F(room, too_little_huge)
 {
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, LEN / 4));
+	SM_SWAP_ON(SM_ZRAM, LEN / 4);
 	self->buf.addr = sm_map_huge(LEN);
 	if (!self->buf.addr)
 		SKIP(return, "no transparent huge pages");
@@ -270,8 +262,7 @@ SM_TEST_F(room, target_full)
 {
 	struct outcome o;
 
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
 	fill_target(_metadata, self);
@@ -299,7 +290,7 @@ static void start_in_group(SM_ARGS(room))
 
 static void all_into_swap(SM_ARGS(room))
 {
-	ASSERT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 	ASSERT_EQ(sm_pages(LEN),
 		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
 }
@@ -309,8 +300,7 @@ static void protected(SM_ARGS(room), const char *file)
 {
 	struct outcome o;
 
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->buf.addr = sm_map(LEN);
 	start_in_group(_metadata, self);
 	ASSERT_EQ(0, sm_write_at(self->root, file, "max"));
@@ -335,8 +325,7 @@ SM_TEST_F(room, protected_in_part)
 	char half[32];
 	struct outcome o;
 
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->buf.addr = sm_map(LEN);
 	start_in_group(_metadata, self);
 	snprintf(half, sizeof(half), "%lu", LEN / 2);
@@ -355,15 +344,14 @@ SM_TEST_F(room, protected_and_target_full)
 {
 	long left;
 
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->buf.addr = sm_map(LEN);
 	start_in_group(_metadata, self);
 	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
 	fill_target(_metadata, self);
-	left = sm_migrate(self->peer.pid, self->from, self->to);
+	left = sm_migrate(self->peer.pid, sm_from(), sm_to());
 	EXPECT_LT(0, left);
-	EXPECT_LE(sm_on_node(self->peer.pid, self->buf.addr, LEN, self->node), left);
+	EXPECT_LE(sm_on_node(self->peer.pid, self->buf.addr, LEN, sm_node(0)), left);
 	EXPECT_EQ(0, sm_swapped(self->peer.pid, self->buf.addr, LEN));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
@@ -416,12 +404,11 @@ SM_TEST_F(room, target_full_at_refault_and_bound)
 	if (!variant->evicts)
 		SKIP(return, "the target has room when the process is migrated");
 	SM_NEED(sm_lacks_nodes(3));
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->buf.addr = sm_map(LEN);
 	ASSERT_TRUE(!!self->buf.addr);
 	/* The peer inherits it. */
-	ASSERT_EQ(0, sm_mbind(self->buf.addr, LEN, MPOL_BIND, self->from));
+	ASSERT_EQ(0, sm_mbind(self->buf.addr, LEN, MPOL_BIND, sm_from()));
 	start_in_group(_metadata, self);
 	all_into_swap(_metadata, self);
 	fill_target(_metadata, self);
@@ -440,8 +427,7 @@ SM_TEST_F(room, target_full_at_refault)
 
 	if (!variant->evicts)
 		SKIP(return, "the target has room when the process is migrated");
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->buf.addr = sm_map(LEN);
 	start_in_group(_metadata, self);
 	all_into_swap(_metadata, self);
@@ -458,13 +444,12 @@ SM_TEST_F(room, target_full_at_refault)
 /* Room for one device's share on each. */
 SM_TEST_F(room, two_devices)
 {
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	SM_NEED(sm_lacks_swap(SM_DISK));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, LEN));
+	SM_SWAP_ON(SM_ZRAM, LEN);
 	ASSERT_EQ(0, sm_swap_on(SM_DISK, LEN));
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
-	EXPECT_EQ(0, sm_migrate(self->peer.pid, self->from, self->to));
+	EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
 	EXPECT_EQ(variant->evicts ? sm_pages(LEN) : 0,
 		  sm_swapped(self->peer.pid, self->buf.addr, LEN));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
@@ -480,9 +465,9 @@ SM_TEST_F(room, off_and_on)
 		ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 2 * LEN));
 		/* swapoff has chosen the node. */
 		EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_all_nodes() &
-					~self->to, self->to));
+					~sm_to(), sm_to()));
 		EXPECT_EQ(0, sm_migrate(self->peer.pid, sm_all_nodes() &
-					~self->from, self->from));
+					~sm_from(), sm_from()));
 		EXPECT_EQ(0, sm_on_node(self->peer.pid, self->buf.addr, LEN,
 					sm_node(1)));
 		ASSERT_EQ(0, sm_swap_off());

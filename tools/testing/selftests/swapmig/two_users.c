@@ -105,9 +105,8 @@ static long serve(int what, void *arg)
 FIXTURE_SETUP(users)
 {
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_swap(SM_ZRAM));
 	SM_NEED(sm_lacks_cpu(sm_node(0)));
-	ASSERT_EQ(0, sm_swap_on(SM_ZRAM, 64 * MIB));
+	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->shm = -1;
 	self->buf.len = LEN;

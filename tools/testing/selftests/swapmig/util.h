@@ -58,4 +58,12 @@
 	ASSERT_EQ(0, sm_keep_still());					\
 } while (0)
 
+/* Swap on a device that the test needs. */
+#define SM_SWAP_ON(dev, bytes) do {					\
+	enum sm_dev __dev = (dev);					\
+									\
+	SM_NEED(sm_lacks_swap(__dev));					\
+	ASSERT_EQ(0, sm_swap_on(__dev, bytes));				\
+} while (0)
+
 #endif /* SWAPMIG_UTIL_H */

@@ -24,6 +24,17 @@ static inline unsigned long sm_bit(int node)
 	return 1UL << node;
 }
 
+/* Most tests migrate from the first node to the second one. */
+static inline unsigned long sm_from(void)
+{
+	return sm_bit(sm_node(0));
+}
+
+static inline unsigned long sm_to(void)
+{
+	return sm_bit(sm_node(1));
+}
+
 long sm_meminfo(int node, const char *key);	/* kB */
 
 /* Raw system calls; node masks of one word. */
