@@ -183,6 +183,16 @@ limit('full_target_swap_64M: pages left on the source',
       value('linux', 'full_target_swap_64M', 'left_on_source'), 0);
 limit('full_target_64M: pages left on the source',
       value('linux', 'full_target_64M', 'left_on_source'), 0);
+# While somebody else's slots have refault nodes, to free one without costs a look.
+for my $case (qw(free_slots_64M free_slots_disk_64M)) {
+	limit("$case: locks taken for a slot without a refault node",
+	      value('linux', $case, 'locks_per_slot'), 0);
+	least("$case: locks taken for slots with one",
+	      value('linux', $case, 'locks_of_migrated'), 0.001);
+	limit("$case: instructions for a slot without one, above the base's",
+	      above(value('linux', $case, 'insn_per_slot'),
+		    value('base', $case, 'insn_per_slot')), 150);
+}
 limit('room_swap_256M: MiB used on the target', value('linux', 'room_swap_256M', 'on_target'), 26);
 
 printf "%d promises kept, %d not\n", $kept, $broken;

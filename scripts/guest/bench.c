@@ -590,6 +590,54 @@ static void counts(const struct run *run)
 	result("writeback_waits", waits, "count");
 }
 
+#define LOCKS	TRACING "kprobe_profile"
+#define HINTS	(16 * MIB)
+
+/*
+ * What it costs to free swap slots while a process that was migrated has others, which
+ * have refault nodes: instructions, and how often the lock of these is taken. That it is
+ * taken for the slots of that process shows that it is counted.
+ */
+static void free_slots(const struct run *run)
+{
+	struct run migrated = { .method = run->method, .mib = HINTS / MIB };
+	size_t len = run->mib * MIB;
+	struct program program;
+	long nr, of_others, locks;
+	uint64_t took;
+	char *addr;
+
+	swap_on(run);
+	program = start(&migrated, REST, map_and_fill);
+	send_others_ahead(&program);
+	if (migrate(&migrated, &program) < 0)
+		die("the call failed");
+	of_others = sm_swapped(program.pid, program.addr, program.len);
+	addr = map_and_fill(run);
+	if (sm_page_out(addr, len))
+		die("cannot page out");
+	nr = sm_swapped(0, addr, len);
+
+	if (ours()) {
+		trace("kprobe_events", "p:locks swapmig_refault_block_free");
+		trace("events/kprobes/locks/enable", "1");
+	}
+	took = now(CLOCK_PROCESS_CPUTIME_ID);
+	munmap(addr, len);
+	took = now(CLOCK_PROCESS_CPUTIME_ID) - took;
+	result("slots", nr, "count");
+	result("insn_per_slot", (double)took / NS_PER_INSN / nr, "insn");
+	locks = sm_read_key(LOCKS, "locks");
+	end(&program);
+	if (!ours())
+		return;
+	result("locks_per_slot", (double)locks / nr, "count");
+	locks = sm_read_key(LOCKS, "locks") - locks;
+	result("locks_of_migrated", (double)locks / of_others, "count");
+	trace("events/kprobes/locks/enable", "0");
+	trace("kprobe_events", "");
+}
+
 static long tlb_shootdowns(void)
 {
 	FILE *f = fopen("/proc/interrupts", "r");
@@ -897,6 +945,8 @@ static const struct kind {
 	{ "pinned_direct", "icount", pinned, DIRECT, 0, { 64 } },
 	{ "pinned_swap", "icount", pinned, SWAP, SM_ZRAM, { 64 } },
 	{ "pinned_disk", "icount", pinned, SWAP, SM_DISK, { 64 } },
+	{ "free_slots", "icount", free_slots, SWAP, SM_ZRAM, { 64 } },
+	{ "free_slots_disk", "icount", free_slots, SWAP, SM_DISK, { 64 } },
 	{ "vmas_direct", "icount", many_vmas, DIRECT, 0, { 391 } },
 	{ "vmas_swap", "icount", many_vmas, SWAP, SM_ZRAM, { 391 } },
 	{ "sparse_direct", "icount", sparse, DIRECT, 0, { 64 } },
