@@ -3,10 +3,17 @@
  * What the kernel says about a migration agrees with where memory is: each
  * way to look at it, right after the call, on a process that is at rest.
  */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "../kselftest_harness.h"
 #include "util.h"
 
 #define LEN	(16 * MIB)
+#define TRACING	"/sys/kernel/tracing/"
+#define PROBES	TRACING "kprobe_events"
 
 FIXTURE(evidence)
 {
@@ -58,8 +65,11 @@ FIXTURE_SETUP(evidence)
 					    LEN, sm_node(0)));
 }
 
+static void count_no_locks(void);
+
 FIXTURE_TEARDOWN(evidence)
 {
+	count_no_locks();
 	sm_peer_end(&self->peer);
 	sm_cleanup();
 }
@@ -136,6 +146,95 @@ SM_TEST_F(evidence, in_flight)
 	/* A chunk is 512 pages; each CPU keeps some to itself. */
 	EXPECT_LE(256, __atomic_load_n(most, __ATOMIC_RELAXED));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+}
+
+/* Other people's probes stay: to write from the start would remove them. */
+static int probe(const char *command)
+{
+	int fd = open(PROBES, O_WRONLY | O_APPEND);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, command, strlen(command));
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+/* A test that was ended by its time limit has left the probe. */
+static void count_no_locks(void)
+{
+	sm_write(TRACING "events/swapmig_test/locks/enable", "0");
+	probe("-:swapmig_test/locks");
+}
+
+static int count_locks(void)
+{
+	count_no_locks();
+	if (probe("p:swapmig_test/locks swapmig_refault_block_free"))
+		return -1;
+	return sm_write(TRACING "events/swapmig_test/locks/enable", "1");
+}
+
+static long locks(void)
+{
+	return sm_read_key(TRACING "kprobe_profile", "locks");
+}
+
+/* Memory goes to swap in the ordinary way, and its slots are freed on @cpu. */
+static int free_slots(int cpu)
+{
+	const size_t len = LEN / 4;
+	char *addr = sm_map(len);
+
+	if (!addr)
+		return -1;
+	sm_fill(addr, len, 1);
+	if (sm_page_out(addr, len) || sm_swapped(0, addr, len) != sm_pages(len) ||
+	    sm_pin(cpu) || munmap(addr, len))
+		return -1;
+	return sm_unpin();
+}
+
+/*
+ * CPUs keep slots that have been freed, and free the next ones along with them: first let
+ * them free what is there of the process that was migrated.
+ */
+static int free_slots_of_nobody(long *nr_locks)
+{
+	int cpu, round;
+
+	for (round = 0; round < 2; round++) {
+		*nr_locks = locks();
+		for (cpu = 0; !sm_pin(cpu); cpu++)
+			if (sm_unpin() || free_slots(cpu))
+				return 1;
+		*nr_locks = locks() - *nr_locks;
+	}
+	return 0;
+}
+
+/* While there are refault nodes, a slot without one is freed without their lock. */
+SM_TEST_F(evidence, locks)
+{
+	long *nr_locks = sm_share(sizeof(*nr_locks));
+	long before;
+	pid_t pid;
+
+	SM_NEED(sm_lacks_path(PROBES));
+	ASSERT_EQ(0, count_locks());
+	ASSERT_EQ(0, sm_migrate(self->peer.pid, sm_from(), sm_to()));
+	pid = sm_fork();
+	if (!pid)
+		_exit(free_slots_of_nobody(nr_locks));
+	ASSERT_EQ(0, sm_reap(pid));
+	EXPECT_EQ(0, *nr_locks);
+
+	/* It is taken for the last slots that have one: locks are counted. */
+	before = locks();
+	ASSERT_LE(0, before);
+	sm_peer_end(&self->peer);
+	EXPECT_LT(0, locks() - before);
 }
 
 TEST_HARNESS_MAIN
