@@ -13,8 +13,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -470,7 +468,6 @@ FIXTURE(blocked)
 	struct _test_data_cpuset groups;
 	struct sm_peer other;		/* in group B */
 	char other_pid[16];
-	char device[32];
 	pid_t writer;
 	int ring;
 };
@@ -495,68 +492,9 @@ static long serve_threads(int what, void *arg)
 	return 0;
 }
 
-/*
- * The base compares a slice that was never used, so one of jiffy 0, with the time.  On
- * a 32-bit kernel that is in the future for five minutes after the boot: BUG_ON().
- */
-static const char *lacks_limits(void)
-{
-	struct utsname name;
-
-	if (uname(&name) || strstr(name.machine, "64"))
-		return NULL;
-	return "io.max may crash a 32-bit kernel";
-}
-
-static int name_device(struct _test_data_blocked *self)
-{
-	const char *disk = getenv("SWAPMIG_DISK");
-	struct stat st;
-
-	if (!disk || stat(disk, &st))
-		return -1;
-	snprintf(self->device, sizeof(self->device), "%u:%u",
-		 major(st.st_rdev), minor(st.st_rdev));
-	return 0;
-}
-
 static int limit_writes(struct _test_data_blocked *self, const char *limit)
 {
-	char value[64];
-
-	snprintf(value, sizeof(value), "%s wbps=%s", self->device, limit);
-	return group_set(&self->groups, A, "io.max", value);
-}
-
-/*
- * A test that was ended by its time limit has left the limit of the device. Nothing
- * could be taken out of swap.
- */
-static void lift_limit(void)
-{
-	struct _test_data_blocked self;
-
-	self.groups.root = sm_mount_fd("cgroup2", NULL);
-	if (self.groups.root < 0)
-		return;
-	if (!name_device(&self))
-		limit_writes(&self, "max");
-	close(self.groups.root);
-}
-
-static pid_t program;
-
-/* Exit handlers run before destructors, of which one turns swap off. */
-static void lift_limit_at_exit(void)
-{
-	if (getpid() == program)
-		lift_limit();
-}
-
-static void __attribute__((constructor)) prepare(void)
-{
-	program = getpid();
-	atexit(lift_limit_at_exit);
+	return sm_limit_writes(self->groups.root, A, limit);
 }
 
 /* How often the trace has @event. */
@@ -578,8 +516,7 @@ FIXTURE_SETUP(blocked)
 {
 	struct _test_data_cpuset *groups = &self->groups;
 
-	SM_NEED(lacks_limits());
-	lift_limit();
+	SM_NEED(sm_lacks_limits());
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_DISK));
 	SM_NEED(sm_lacks_path(TRACING));
@@ -592,7 +529,6 @@ FIXTURE_SETUP(blocked)
 	if (groups->root < 0 ||
 	    sm_write_at(groups->root, "cgroup.subtree_control", "+memory +io"))
 		SM_NEED("the controllers are not to be had");
-	ASSERT_EQ(0, name_device(self));
 	for (int i = 0; i < 2; i++)
 		snprintf(groups->node[i], sizeof(groups->node[i]), "%d",
 			 sm_node(i));

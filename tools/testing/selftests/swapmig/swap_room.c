@@ -17,6 +17,7 @@
 #define FILE_LEN	(4 * MIB)
 #define SEED	19
 #define GROUP	"swapmig-protected"
+#define SLOW	"swapmig-slow"
 
 FIXTURE(room)
 {
@@ -25,6 +26,7 @@ FIXTURE(room)
 	struct sm_buffer hog;
 	struct sm_peer hog_peer;
 	pid_t filler;
+	pid_t migrator;
 	int root;
 	int fd;
 };
@@ -59,6 +61,8 @@ FIXTURE_SETUP(room)
 
 FIXTURE_TEARDOWN(room)
 {
+	sm_lift_limit();
+	sm_kill(self->migrator);
 	sm_peer_end(&self->peer);
 	sm_peer_end(&self->hog_peer);
 	sm_kill(self->filler);
@@ -66,6 +70,7 @@ FIXTURE_TEARDOWN(room)
 		close(self->fd);
 	if (self->root >= 0) {
 		unlinkat(self->root, GROUP, AT_REMOVEDIR);
+		unlinkat(self->root, SLOW, AT_REMOVEDIR);
 		sm_write_at(self->root, "cgroup.subtree_control", "-memory");
 		close(self->root);
 	}
@@ -271,6 +276,12 @@ SM_TEST_F(room, target_full)
 	EXPECT_LT(0, o.swapped);
 }
 
+static int make_group(SM_ARGS(room), const char *group)
+{
+	unlinkat(self->root, group, AT_REMOVEDIR);
+	return mkdirat(self->root, group, 0755);
+}
+
 /* Charges do not follow a process, so the peer has no memory before it is in its group. */
 static void start_in_group(SM_ARGS(room))
 {
@@ -281,8 +292,7 @@ static void start_in_group(SM_ARGS(room))
 		SM_NEED("the memory controller is not to be had");
 	if (version != 2)
 		SM_NEED("memory.min needs cgroup v2");
-	unlinkat(self->root, GROUP, AT_REMOVEDIR);
-	ASSERT_EQ(0, mkdirat(self->root, GROUP, 0755));
+	ASSERT_EQ(0, make_group(_metadata, self, GROUP));
 	start_empty(_metadata, self);
 	ASSERT_EQ(0, sm_cgroup_attach(self->root, GROUP, self->peer.pid));
 	fill(_metadata, self);
@@ -475,6 +485,115 @@ SM_TEST_F(room, off_and_on)
 						    self->buf.addr, LEN));
 		EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 	}
+}
+
+#define SLOW_LEN	SM_HUGE		/* a chunk */
+#define IDLE		(52 * MIB)
+#define FILL_SLOW	100
+#define FILL_SMALL	101
+
+/* Two buffers, each charged to the group that the process is in when it is filled. */
+static long serve_both(int what, void *arg)
+{
+	struct sm_buffer *all = arg, part = *all;
+
+	part.len = SLOW_LEN;
+	if (what == FILL_SLOW)
+		return sm_serve_buffer(SM_PEER_FILL, &part);
+	part.addr += SLOW_LEN;
+	part.len = all->len - SLOW_LEN;
+	if (what == FILL_SMALL)
+		return sm_serve_buffer(SM_PEER_FILL, &part);
+	return sm_serve_buffer(what, &part);
+}
+
+static long long killed_in_group(SM_ARGS(room))
+{
+	char path[SM_PATH_LEN];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/" GROUP "/memory.events",
+		 self->root);
+	return sm_read_key(path, "oom_kill");
+}
+
+/* The migrator sleeps in the kernel, and nothing is isolated or freed any more. */
+static int wait_until_stuck(SM_ARGS(room))
+{
+	long long was = -1, isolated;
+	int same = 0;
+
+	while (same < 50) {
+		usleep(10000 * sm_slow());
+		isolated = sm_vmstat("nr_isolated_anon");
+		same = isolated && isolated == was &&
+		       sm_state(self->migrator) == 'D' ? same + 1 : 0;
+		was = isolated;
+		if (sm_state(self->migrator) == 'Z')
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * A process uses twice the memory that its group may have, and the device is fast enough
+ * for it. What is in flight of the group waits for older pages of another one, whose
+ * write-back does not end. There must be something left for reclaim to take.
+ */
+SM_TEST_F(room, small_group_in_flight)
+{
+	int version;
+
+	if (!variant->evicts)
+		SKIP(return, "nothing waits for write-back");
+	SM_NEED(sm_lacks_limits());
+	SM_NEED(sm_lacks_swap(SM_DISK));
+	self->root = sm_cgroup("memory", &version);
+	if (self->root < 0 || version != 2 ||
+	    sm_write_at(self->root, "cgroup.subtree_control", "+io"))
+		SM_NEED("the controllers are not to be had");
+	ASSERT_EQ(0, make_group(_metadata, self, SLOW));
+	ASSERT_EQ(0, make_group(_metadata, self, GROUP));
+	if (sm_limit_writes(self->root, SLOW, "max"))
+		SM_NEED("io.max is not to be had");
+	ASSERT_EQ(0, sm_swap_on(SM_DISK, 64 * MIB));
+	/*
+	 * Reclaim does next to nothing on a node while more pages are isolated there than
+	 * an eighth of the inactive ones: with these it is three chunks, but not four.
+	 */
+	self->hog = (struct sm_buffer){ .addr = sm_map(IDLE), .len = IDLE,
+					.seed = SEED + 1, .node = sm_node(0) };
+	ASSERT_TRUE(!!self->hog.addr);
+	ASSERT_EQ(0, sm_peer_start(&self->hog_peer, sm_serve_buffer, &self->hog));
+	ASSERT_EQ(0, sm_peer_ask(&self->hog_peer, SM_PEER_FILL));
+	self->buf.len = SLOW_LEN + LEN;
+	self->buf.addr = sm_map(self->buf.len);
+	ASSERT_TRUE(!!self->buf.addr);
+	ASSERT_EQ(0, sm_peer_start(&self->peer, serve_both, &self->buf));
+	ASSERT_EQ(0, sm_cgroup_attach(self->root, SLOW, self->peer.pid));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, FILL_SLOW));
+	ASSERT_EQ(0, sm_cgroup_attach(self->root, GROUP, self->peer.pid));
+	/* Slowly: to fill memory faster than the disk writes is another test. */
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.high", "8M"));
+	ASSERT_EQ(0, sm_peer_ask(&self->peer, FILL_SMALL));
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.max", "8M"));
+	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.high", "max"));
+	ASSERT_EQ(0, killed_in_group(_metadata, self));
+
+	ASSERT_EQ(0, sm_limit_writes(self->root, SLOW, "2"));
+	self->migrator = sm_fork();
+	if (!self->migrator)
+		_exit(sm_migrate(self->peer.pid, sm_from(), sm_to()) ? 1 : 0);
+	ASSERT_EQ(0, wait_until_stuck(_metadata, self));
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
+		EXPECT_EQ(0, sm_peer_ask(&self->peer, FILL_SMALL));
+	}
+	EXPECT_EQ(0, killed_in_group(_metadata, self));
+
+	sm_lift_limit();
+	EXPECT_EQ(0, sm_reap(self->migrator));
+	self->migrator = 0;
+	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }
 
 TEST_HARNESS_MAIN

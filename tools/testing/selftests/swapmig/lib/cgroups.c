@@ -3,10 +3,24 @@
  * Control groups. See cgroups.h.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cgroups.h"
 #include "files.h"
+#include "pages.h"
+
+/* The group whose writes are limited. */
+static char *limited;
+
+static void __attribute__((constructor)) prepare(void)
+{
+	limited = sm_share(SM_PATH_LEN);
+}
 
 /*
  * A controller goes from one hierarchy to the other, and not before the last group of
@@ -62,4 +76,52 @@ int sm_cgroup_attach(int root, const char *group, pid_t pid)
 	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
 	snprintf(number, sizeof(number), "%d", pid);
 	return sm_write_at(root, path, number);
+}
+
+/*
+ * The base compares a slice that was never used, so one of jiffy 0, with the time.  On
+ * a 32-bit kernel that is in the future for five minutes after the boot: BUG_ON().
+ */
+const char *sm_lacks_limits(void)
+{
+	struct utsname name;
+
+	if (uname(&name) || strstr(name.machine, "64"))
+		return NULL;
+	return "io.max may crash a 32-bit kernel";
+}
+
+static int set_limit(int root, const char *group, const char *limit)
+{
+	const char *disk = getenv("SWAPMIG_DISK");
+	char path[SM_PATH_LEN + 8], value[64];
+	struct stat st;
+
+	if (!disk || stat(disk, &st))
+		return -1;
+	snprintf(path, sizeof(path), "%s/io.max", group);
+	snprintf(value, sizeof(value), "%u:%u wbps=%s", major(st.st_rdev),
+		 minor(st.st_rdev), limit);
+	return sm_write_at(root, path, value);
+}
+
+int sm_limit_writes(int root, const char *group, const char *limit)
+{
+	snprintf(limited, SM_PATH_LEN, "%s", group);
+	return set_limit(root, group, limit);
+}
+
+/* As long as there is one, nothing could be taken out of swap. */
+void sm_lift_limit(void)
+{
+	int root;
+
+	if (!limited[0])
+		return;
+	root = sm_mount_fd("cgroup2", NULL);
+	if (root >= 0) {
+		set_limit(root, limited, "max");
+		close(root);
+	}
+	limited[0] = 0;
 }

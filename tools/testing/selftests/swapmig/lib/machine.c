@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../kselftest.h"
+#include "cgroups.h"
 #include "files.h"
 #include "leaks.h"
 #include "machine.h"
@@ -121,6 +122,7 @@ void sm_cleanup(void)
 	static bool again;
 
 	sm_restore_settings();
+	sm_lift_limit();
 	sm_swap_off();
 	if (again || geteuid())
 		return;
