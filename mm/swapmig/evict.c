@@ -107,17 +107,28 @@ static void swapmig_update_protection(struct mem_cgroup *memcg)
 	}
 }
 
-/* Base pages of @memcg that are under way, and will leave it. */
-static long swapmig_in_flight(struct swapmig_call *call, struct mem_cgroup *memcg)
+/* Base pages on @folios that are charged to @memcg or a group below it. */
+static unsigned long swapmig_nr_charged(struct list_head *folios,
+					struct mem_cgroup *memcg)
 {
+	unsigned long nr_pages = 0;
 	struct folio *folio;
-	long nr_pages = 0;
+
+	list_for_each_entry(folio, folios, lru)
+		if (folio_memcg(folio) && mem_cgroup_is_descendant(folio_memcg(folio), memcg))
+			nr_pages += folio_nr_pages(folio);
+	return nr_pages;
+}
+
+/* Base pages of @memcg that are under way, and will leave it. */
+static unsigned long swapmig_in_flight(struct swapmig_call *call,
+				       struct mem_cgroup *memcg)
+{
+	unsigned long nr_pages = 0;
 	int i;
 
 	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)
-		list_for_each_entry(folio, &call->in_flight[i], lru)
-			if (folio_memcg(folio) == memcg)
-				nr_pages += folio_nr_pages(folio);
+		nr_pages += swapmig_nr_charged(&call->in_flight[i], memcg);
 	return nr_pages;
 }
 
@@ -136,7 +147,7 @@ static long swapmig_unprotected(struct swapmig_call *call, struct mem_cgroup *me
 	usage = page_counter_read(&memcg->memory);
 	if (min >= usage)
 		return 0;
-	return usage - min - swapmig_in_flight(call, memcg);
+	return usage - min - (long)swapmig_in_flight(call, memcg);
 }
 
 static int swapmig_cmp_memcg(void *priv, const struct list_head *a,
@@ -392,6 +403,57 @@ static void swapmig_evict_reap(struct swapmig_call *call,
 	list_splice_init(folios, &call->leftover);
 }
 
+#ifdef CONFIG_MEMCG
+/*
+ * Reclaim finds little in a memory cgroup whose pages are under way, nor on a node where
+ * many are isolated, and has a process of the group killed.  Wait for a chunk with pages
+ * of @memcg if there are too many.  Not for any other: that may take much longer.
+ * Returns false if there is none to wait for.
+ */
+static bool swapmig_reap_memcg(struct swapmig_call *call, struct mem_cgroup *memcg)
+{
+	unsigned int i, nr = call->nr_submitted;
+	struct list_head *slot;
+	unsigned long max;
+
+	for (; memcg; memcg = parent_mem_cgroup(memcg)) {
+		max = READ_ONCE(memcg->memory.max) / 4;
+		if (max >= SWAPMIG_IN_FLIGHT * SWAPMIG_CHUNK_PAGES ||
+		    swapmig_in_flight(call, memcg) <= max)
+			continue;
+		for (i = 0; i < SWAPMIG_IN_FLIGHT; i++) {
+			slot = &call->in_flight[nr++ % SWAPMIG_IN_FLIGHT];
+			if (swapmig_nr_charged(slot, memcg)) {
+				swapmig_evict_reap(call, slot);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* @slot has just been submitted, and is sorted by memory cgroup. */
+static void swapmig_limit_in_flight(struct swapmig_call *call, struct list_head *slot)
+{
+	struct mem_cgroup *memcg;
+	struct folio *folio;
+
+again:
+	memcg = NULL;
+	list_for_each_entry(folio, slot, lru) {
+		if (folio_memcg(folio) == memcg)
+			continue;
+		memcg = folio_memcg(folio);
+		if (swapmig_reap_memcg(call, memcg))
+			goto again;
+	}
+}
+#else
+static void swapmig_limit_in_flight(struct swapmig_call *call, struct list_head *slot)
+{
+}
+#endif
+
 /* Give the folios that have been set aside a little time. */
 static void swapmig_evict_late(struct swapmig_call *call)
 {
@@ -418,8 +480,9 @@ static void swapmig_evict_late(struct swapmig_call *call)
  * Unmaps the folios and starts to write them to swap; clean file folios are dropped.
  * The chunk stays in flight until SWAPMIG_IN_FLIGHT more chunks have been submitted or
  * swapmig_evict_finish() is called.  If the ring is full, waits for the oldest chunk
- * first.  Folios that cannot be evicted are moved to @call->leftover, still isolated;
- * so are those that memory.min or memory.low protect.
+ * first.  If too much of a small memory cgroup is under way, waits for that, too.
+ * Folios that cannot be evicted are moved to @call->leftover, still isolated; so are those
+ * that memory.min or memory.low protect.
  *
  * References do not protect a folio.  A folio counts as evicted when reclaim has freed
  * it.
@@ -439,6 +502,7 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
 	swapmig_redirect_folios(call, folios);
 	list_splice_init(folios, slot);
 	swapmig_evict_round(call, slot);
+	swapmig_limit_in_flight(call, slot);
 }
 
 /**
