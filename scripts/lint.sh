@@ -3,7 +3,8 @@
 #
 # Static checks.
 #	lint.sh		all of them
-#	lint.sh NAME...	some: checkpatch, compile, kernel-doc, documents, scripts
+#	lint.sh NAME...	some: checkpatch, compile, compile-without, kernel-doc, documents,
+#			scripts
 
 . "$(dirname "$0")/lib.sh"
 
@@ -94,6 +95,45 @@ check_compile() { compile x86_64; }
 check_compile-i386() { compile i386; }
 check_compile-ia64() { compile ia64; }
 
+# without OBJECTS SYMBOL...: the kernel compiles where these symbols are not set, without a
+# warning. OBJECTS is a pattern of what is not built then.
+without()
+{
+	local absent=$1 symbol targets
+	local objects=$OUT/build/lint-without-$2 log=$OUT/log/lint-without-$2.log
+	local make=(make -C "$OUT/linux" O="$objects" ARCH=x86_64 CC="ccache gcc" -j"$JOBS")
+	shift
+
+	mapfile -t targets < <({ ours '\.c\.[^.]+\.patch$'; echo mm/swapmig/; } |
+		grep -vE '^(arch|tools)/' | sed 's/\.c\.[^.]*\.patch$/.o/' | sort -u |
+		grep -vxE "$absent")
+	mkdir -p "$objects"
+	{
+		"${make[@]}" tinyconfig
+		(cd "$TOP/scripts/config" && cat common.config x86_64.config checks.config) >>"$objects/.config"
+		printf 'CONFIG_%s=n\n' "$@" >>"$objects/.config"
+		"${make[@]}" olddefconfig
+	} >"$log" 2>&1 || return
+	for symbol; do
+		! grep "^CONFIG_$symbol=" "$objects/.config" || return
+	done
+	# what is compiled already would not be warned about again
+	(cd "$objects" && rm -rf mm kernel/cgroup)
+	"${make[@]}" "${targets[@]}" >>"$log" 2>&1 || { log_errors "$log"; return 1; }
+	! grep -vE '^\.config:' "$log" | grep 'warning: '
+}
+
+# Each configuration that leaves out code of ours, or what it calls.
+check_compile-without()
+{
+	need build
+	"$TOP/scripts/tree.sh" linux
+	without 'mm/(mempolicy.o|swapmig/)' NUMA &&
+	without 'mm/swap(file|_slots|_state).o' SWAP &&
+	without mm/swapmig/ MIGRATION COMPACTION TRANSPARENT_HUGEPAGE &&
+	without '' MEMCG
+}
+
 check_kernel-doc()
 {
 	local files
@@ -134,7 +174,7 @@ check_scripts()
 	done
 }
 
-checks=(checkpatch compile compile-i386 kernel-doc documents scripts)
+checks=(checkpatch compile compile-i386 compile-without kernel-doc documents scripts)
 if [ "${1-}" = --only ]; then
 	"check_$2"
 	exit
