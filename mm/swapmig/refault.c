@@ -34,7 +34,7 @@
 DEFINE_STATIC_KEY_FALSE(swapmig_refault_key);
 
 /* So many that a block takes a kibibyte. */
-#define SWAPMIG_REFAULT_BLOCK_SLOTS	500
+#define SWAPMIG_REFAULT_BLOCK_SLOTS	250
 
 /**
  * struct swapmig_refault_block - the refault nodes of neighbouring slots
@@ -42,12 +42,13 @@ DEFINE_STATIC_KEY_FALSE(swapmig_refault_key);
  * @nr_set: the number of slots that have, or are about to get, a refault node.  The
  *	block goes away with the last one; only under the lock of the tree does it grow
  *	from 0
- * @node: for each slot its refault node plus one, or 0
+ * @node: for each slot its refault node plus one, or 0; not every machine can exchange
+ *	less than 32 bits atomically
  */
 struct swapmig_refault_block {
 	struct rcu_head rcu;
 	atomic_t nr_set;
-	u16 node[SWAPMIG_REFAULT_BLOCK_SLOTS];
+	u32 node[SWAPMIG_REFAULT_BLOCK_SLOTS];
 };
 
 /*
@@ -216,7 +217,7 @@ ALLOW_ERROR_INJECTION(swapmig_refault_set, ERRNO);
 int swapmig_refault_get(swp_entry_t entry)
 {
 	struct swapmig_refault_block *block;
-	u16 node = 0;
+	u32 node = 0;
 
 	rcu_read_lock();
 	block = swapmig_refault_block_find(entry);
