@@ -124,7 +124,7 @@ static unsigned long swapmig_nr_charged(struct list_head *folios,
 static unsigned long swapmig_in_flight(struct swapmig_call *call,
 				       struct mem_cgroup *memcg)
 {
-	unsigned long nr_pages = 0;
+	unsigned long nr_pages = swapmig_nr_charged(&call->late, memcg);
 	int i;
 
 	for (i = 0; i < SWAPMIG_IN_FLIGHT; i++)
@@ -216,22 +216,39 @@ static void swapmig_keep_protected(struct swapmig_call *call,
 #endif
 
 /*
- * Free unused folios, and move those to @leftover that reclaim must not see.  It unmaps a
- * page before it finds a foreign reference and gives up.  The process then gets the
- * page back from the swap cache, and pays for that.  And where SWAP_ENTRIES_EXCLUSIVE is
- * false, its next write goes to a copy, which the holder of the reference, say a pipe,
- * does not see.
+ * Set a folio aside, for the end of the pass.  The end of its write-back may not have
+ * dropped its reference yet.  Only a few can be as late as that, and isolated folios are
+ * kept from others: the rest is left over.
  */
-static void swapmig_filter_folios(struct list_head *folios,
-				  struct list_head *leftover)
+static void swapmig_set_aside(struct swapmig_call *call, struct folio *folio)
+{
+	list_move(&folio->lru, call->nr_late < SWAPMIG_CHUNK_PAGES ?
+		  &call->late : &call->leftover);
+	call->nr_late += folio_nr_pages(folio);
+}
+
+/*
+ * Free unused folios, and take out those that reclaim must not see.  It unmaps a page
+ * before it finds a foreign reference and gives up.  The process then gets the page back
+ * from the swap cache, and pays for that.  And where SWAP_ENTRIES_EXCLUSIVE is false, its
+ * next write goes to a copy, which the holder of the reference, say a pipe, does not see.
+ */
+static void swapmig_filter_folios(struct swapmig_call *call, struct list_head *folios)
 {
 	struct folio *folio, *next;
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		VM_WARN_ON_ONCE_FOLIO(folio_test_lru(folio), folio);
-		if (!swapmig_free_unused(folio) &&
-		    (!swapmig_may_swap(folio) || swapmig_folio_pinned(folio)))
-			list_move(&folio->lru, leftover);
+		if (swapmig_free_unused(folio))
+			continue;
+		if (!swapmig_may_swap(folio))
+			list_move(&folio->lru, &call->leftover);
+		else if (!swapmig_folio_pinned(folio))
+			continue;
+		else if (folio_test_swapcache(folio) && !folio_mapped(folio))
+			swapmig_set_aside(call, folio);
+		else
+			list_move(&folio->lru, &call->leftover);
 	}
 }
 
@@ -344,7 +361,7 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	unsigned long nr_freed;
 	struct blk_plug plug;
 
-	swapmig_filter_folios(folios, &call->leftover);
+	swapmig_filter_folios(call, folios);
 	swapmig_write_dirty_files(folios);
 
 	blk_start_plug(&plug);
@@ -373,24 +390,13 @@ static bool swapmig_wait_writeback(struct list_head *folios)
 }
 
 /*
- * Set those folios aside that reclaim has neither freed nor submitted.  The end of their
- * write-back may not have dropped its reference yet.  Only a few can be as late as that,
- * and isolated folios are kept from others: the rest is left over.
+ * Wait for the write-back of @folios, and for nothing else, and free them.  What reclaim
+ * has neither freed nor submitted is set aside.
  */
-static void swapmig_set_aside(struct swapmig_call *call, struct list_head *folios)
-{
-	struct folio *folio, *next;
-
-	list_for_each_entry_safe(folio, next, folios, lru)
-		if (!folio_test_writeback(folio))
-			list_move(&folio->lru, call->nr_late++ < SWAPMIG_CHUNK_PAGES ?
-				  &call->late : &call->leftover);
-}
-
-/* Wait for the write-back of @folios and free them.  Waits for nothing else. */
 static void swapmig_evict_reap(struct swapmig_call *call,
 			       struct list_head *folios)
 {
+	struct folio *folio, *next;
 	int round;
 
 	for (round = 1; round < SWAPMIG_EVICT_ROUNDS && !list_empty(folios);
@@ -398,7 +404,9 @@ static void swapmig_evict_reap(struct swapmig_call *call,
 		if (!swapmig_wait_writeback(folios))
 			break;
 		swapmig_evict_round(call, folios);
-		swapmig_set_aside(call, folios);
+		list_for_each_entry_safe(folio, next, folios, lru)
+			if (!folio_test_writeback(folio))
+				swapmig_set_aside(call, folio);
 	}
 	list_splice_init(folios, &call->leftover);
 }

@@ -39,14 +39,16 @@ static void swapmig_take_batch(struct list_head *from, struct list_head *batch)
 
 /*
  * migrate_pages() would unmap each of these ten times, with a TLB flush each, before it
- * gives up.
+ * gives up.  A file system may know of a reference to a page of a file, as AIO does for
+ * its ring, so these are tried.
  */
 static void swapmig_skip_pinned(struct list_head *folios, struct list_head *pinned)
 {
 	struct folio *folio, *next;
 
 	list_for_each_entry_safe(folio, next, folios, lru)
-		if (!swapmig_is_hugetlb(folio) && swapmig_folio_pinned(folio))
+		if ((folio_test_anon(folio) || folio_test_swapcache(folio)) &&
+		    !swapmig_is_hugetlb(folio) && swapmig_folio_pinned(folio))
 			list_move_tail(&folio->lru, pinned);
 }
 
@@ -56,7 +58,7 @@ static void swapmig_skip_pinned(struct list_head *folios, struct list_head *pinn
  * @folios: isolated folios on source nodes; those that cannot be moved stay on the list
  *
  * Copies each folio to a new one on the target node.  The allocation does not try
- * hard, as the folio can be evicted instead.  Pinned folios are not tried: if the
+ * hard, as the folio can be evicted instead.  Pinned folios go to @call->leftover: if the
  * reference is short-lived, the next pass moves them.  If the caller has been killed,
  * nothing more is moved.
  *
@@ -69,11 +71,12 @@ int swapmig_move(struct swapmig_call *call, struct list_head *folios)
 		.gfp_mask = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE |
 			    __GFP_NORETRY | __GFP_NOWARN,
 	};
+	LIST_HEAD(pinned);
 	LIST_HEAD(failed);
 	LIST_HEAD(batch);
 	int err = 0;
 
-	swapmig_skip_pinned(folios, &failed);
+	swapmig_skip_pinned(folios, &pinned);
 	while (!list_empty(folios) && !fatal_signal_pending(current)) {
 		unsigned int nr_moved = 0;
 
@@ -90,5 +93,6 @@ int swapmig_move(struct swapmig_call *call, struct list_head *folios)
 		count_vm_events(SWAPMIG_MOVED, nr_moved);
 	}
 	list_splice(&failed, folios);
+	list_splice(&pinned, &call->leftover);
 	return err;
 }

@@ -86,7 +86,7 @@ struct swapmig_batch {
  * @in_flight: a ring of chunks whose eviction is under way
  * @nr_submitted: chunks added to the ring so far
  * @late: isolated folios that have been written, but that something still refers to
- * @nr_late: at least the number of folios on @late
+ * @nr_late: base pages that have been set aside since @late was empty
  * @nr_moved: base pages moved
  * @batch: those folios of the chunk that are moved many at a time
  * @next: the address at which the next walk starts
