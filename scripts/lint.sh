@@ -131,7 +131,8 @@ check_compile-without()
 	without 'mm/(mempolicy.o|swapmig/)' NUMA &&
 	without 'mm/swap(file|_slots|_state).o' SWAP &&
 	without mm/swapmig/ MIGRATION COMPACTION TRANSPARENT_HUGEPAGE &&
-	without '' MEMCG
+	without '' MEMCG &&
+	without '' CPUSETS
 }
 
 check_kernel-doc()

@@ -2,6 +2,7 @@
 /*
  * Swap migration: the life of one call of do_migrate_pages().
  */
+#include <linux/cpuset.h>
 #include <linux/hugetlb.h>
 #include <linux/mempolicy.h>
 #include <linux/sched/signal.h>
@@ -111,6 +112,12 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 	call->nr_busy = 0;
 	call->nr_failed = 0;
 
+	/*
+	 * Pages in per-CPU batches cannot be isolated, or have a reference too many.  Those
+	 * that the previous pass has put back are in the batch of this CPU.
+	 */
+	lru_add_drain();
+
 	do {
 		struct swapmig_chunk chunk = {
 			.folios = LIST_HEAD_INIT(chunk.folios),
@@ -140,17 +147,12 @@ static unsigned long swapmig_migrate(struct swapmig_call *call)
 	bool drained = false, progress;
 	int pass;
 
-	/*
-	 * Pages in per-CPU batches cannot be isolated, or have a reference too many.  Look
-	 * into those of other CPUs, and so disturb these, only if pages are missing.
-	 */
-	lru_add_drain();
-
 	while (!call->ended && swapmig_nodemap_next(&call->map)) {
 		for (pass = 0; pass < SWAPMIG_MAX_PASSES; pass++) {
 			progress = swapmig_migrate_pass(call);
 			if (call->ended || !call->nr_failed)
 				break;
+			/* This disturbs other CPUs: only if pages are missing. */
 			if (!drained) {
 				swapmig_drain_all();
 				drained = true;
@@ -188,7 +190,7 @@ static void swapmig_prefer_others(struct swapmig_caller *caller,
 
 	task_lock(current);
 	caller->policy = current->mempolicy;
-	caller->mems = current->mems_allowed;
+	caller->mems = cpuset_current_mems_allowed;
 	current->mempolicy = new;
 	task_unlock(current);
 }
@@ -201,8 +203,8 @@ static void swapmig_restore_policy(struct swapmig_caller *caller)
 	task_lock(current);
 	others = current->mempolicy;
 	current->mempolicy = caller->policy;
-	if (!nodes_equal(caller->mems, current->mems_allowed))
-		mpol_rebind_task(current, &current->mems_allowed);
+	if (!nodes_equal(caller->mems, cpuset_current_mems_allowed))
+		mpol_rebind_task(current, &cpuset_current_mems_allowed);
 	task_unlock(current);
 	mpol_put(others);
 }
