@@ -326,10 +326,11 @@ SM_TEST_F(caller, compresses_elsewhere)
 		elsewhere -= zspages(sm_node(i));
 	EXPECT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)), sm_bit(sm_node(1))));
 	EXPECT_EQ(sm_pages(LEN), sm_swapped(0, addr, LEN));
-	EXPECT_EQ(here, zspages(sm_node(0)));
 	for (i = 1; i < nr_nodes; i++)
 		elsewhere += zspages(sm_node(i));
 	EXPECT_LT(0, elsewhere);
+	/* Other tasks may evict something, too. */
+	EXPECT_GE(here + elsewhere / 16, zspages(sm_node(0)));
 	EXPECT_EQ(0, sm_bad(addr, LEN, SEED));
 	munmap(addr, LEN);
 }
