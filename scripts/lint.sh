@@ -132,7 +132,7 @@ check_compile-without()
 	without 'mm/swap(file|_slots|_state).o' SWAP &&
 	without mm/swapmig/ MIGRATION COMPACTION TRANSPARENT_HUGEPAGE &&
 	without '' MEMCG &&
-	without '' CPUSETS
+	without kernel/cgroup/cpuset.o CPUSETS
 }
 
 check_kernel-doc()
