@@ -390,8 +390,9 @@ static bool swapmig_wait_writeback(struct list_head *folios)
 }
 
 /*
- * Wait for the write-back of @folios, and for nothing else, and free them.  What reclaim
- * has neither freed nor submitted is set aside.
+ * Wait for the write-back of @folios, and for nothing else, and free them.  The first
+ * round may write some, and that may end at once.  What later rounds neither free nor
+ * submit is set aside.
  */
 static void swapmig_evict_reap(struct swapmig_call *call,
 			       struct list_head *folios)
@@ -405,7 +406,7 @@ static void swapmig_evict_reap(struct swapmig_call *call,
 			break;
 		swapmig_evict_round(call, folios);
 		list_for_each_entry_safe(folio, next, folios, lru)
-			if (!folio_test_writeback(folio))
+			if (round > 1 && !folio_test_writeback(folio))
 				swapmig_set_aside(call, folio);
 	}
 	list_splice_init(folios, &call->leftover);
