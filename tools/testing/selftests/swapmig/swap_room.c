@@ -488,7 +488,7 @@ SM_TEST_F(room, off_and_on)
 }
 
 #define SLOW_LEN	SM_HUGE		/* a chunk */
-#define IDLE		(52 * MIB)
+#define INACTIVE	17000		/* pages */
 #define FILL_SLOW	100
 #define FILL_SMALL	101
 
@@ -535,6 +535,29 @@ static int wait_until_stuck(SM_ARGS(room))
 }
 
 /*
+ * Reclaim does next to nothing on a node while more pages are isolated there than an
+ * eighth of the inactive ones: with these it is three chunks and more, but less than four
+ * and what else is isolated.
+ */
+static void have_inactive(SM_ARGS(room))
+{
+	char path[64];
+	long pages;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat",
+		 sm_node(0));
+	pages = INACTIVE - sm_read_key(path, "nr_inactive_anon");
+	SM_NEED(pages > 0 ? NULL : "too many inactive pages");
+	self->hog.len = pages * sm_page;
+	self->hog.addr = sm_map(self->hog.len);
+	self->hog.seed = SEED + 1;
+	self->hog.node = sm_node(0);
+	ASSERT_TRUE(!!self->hog.addr);
+	ASSERT_EQ(0, sm_peer_start(&self->hog_peer, sm_serve_buffer, &self->hog));
+	ASSERT_EQ(0, sm_peer_ask(&self->hog_peer, SM_PEER_FILL));
+}
+
+/*
  * A process uses twice the memory that its group may have, and the device is fast enough
  * for it. What is in flight of the group waits for older pages of another one, whose
  * write-back does not end. There must be something left for reclaim to take.
@@ -556,15 +579,7 @@ SM_TEST_F(room, small_group_in_flight)
 	if (sm_limit_writes(self->root, SLOW, "max"))
 		SM_NEED("io.max is not to be had");
 	ASSERT_EQ(0, sm_swap_on(SM_DISK, 64 * MIB));
-	/*
-	 * Reclaim does next to nothing on a node while more pages are isolated there than
-	 * an eighth of the inactive ones: with these it is three chunks, but not four.
-	 */
-	self->hog = (struct sm_buffer){ .addr = sm_map(IDLE), .len = IDLE,
-					.seed = SEED + 1, .node = sm_node(0) };
-	ASSERT_TRUE(!!self->hog.addr);
-	ASSERT_EQ(0, sm_peer_start(&self->hog_peer, sm_serve_buffer, &self->hog));
-	ASSERT_EQ(0, sm_peer_ask(&self->hog_peer, SM_PEER_FILL));
+	have_inactive(_metadata, self);
 	self->buf.len = SLOW_LEN + LEN;
 	self->buf.addr = sm_map(self->buf.len);
 	ASSERT_TRUE(!!self->buf.addr);
