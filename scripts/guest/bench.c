@@ -400,6 +400,16 @@ static void trace_stop(void)
 	trace("set_event_pid", "");
 }
 
+/* How often any task has come by @probe. */
+static long hits(const char *probe)
+{
+	long nr = sm_read_key(TRACING "kprobe_profile", probe);
+
+	if (nr < 0)
+		die("no probe is called %s", probe);
+	return nr;
+}
+
 static FILE *trace_open(void)
 {
 	FILE *f = fopen(TRACING "trace", "r");
@@ -523,17 +533,6 @@ static void room(const struct run *run)
  * long it holds mmap_lock, drains the LRU batches of all CPUs, and waits for
  * write-back. A worker may drain for it.
  */
-static long drains_so_far(void)
-{
-	FILE *f = fopen(TRACING "kprobe_profile", "r");
-	long nr = -1;
-
-	if (!f || fscanf(f, " drain %ld", &nr) != 1)
-		die("kprobe_profile");
-	fclose(f);
-	return nr;
-}
-
 static void counts(const struct run *run)
 {
 	long holds = 0, drains, waits = 0;
@@ -553,10 +552,10 @@ static void counts(const struct run *run)
 	trace("events/kprobes/enable", "1");
 	trace("events/writeback/folio_wait_writeback/enable", "1");
 	trace_start();
-	drains = drains_so_far();
+	drains = hits("drain");
 	if (migrate(run, &program) < 0)
 		die("the call failed");
-	drains = drains_so_far() - drains;
+	drains = hits("drain") - drains;
 	trace_stop();
 
 	f = trace_open();
@@ -590,7 +589,6 @@ static void counts(const struct run *run)
 	result("writeback_waits", waits, "count");
 }
 
-#define LOCKS	TRACING "kprobe_profile"
 #define HINTS	(16 * MIB)
 
 /*
@@ -627,12 +625,12 @@ static void free_slots(const struct run *run)
 	took = now(CLOCK_PROCESS_CPUTIME_ID) - took;
 	result("slots", nr, "count");
 	result("insn_per_slot", (double)took / NS_PER_INSN / nr, "insn");
-	locks = sm_read_key(LOCKS, "locks");
+	locks = ours() ? hits("locks") : 0;
 	end(&program);
 	if (!ours())
 		return;
 	result("locks_per_slot", (double)locks / nr, "count");
-	locks = sm_read_key(LOCKS, "locks") - locks;
+	locks = hits("locks") - locks;
 	result("locks_of_migrated", (double)locks / of_others, "count");
 	trace("events/kprobes/locks/enable", "0");
 	trace("kprobe_events", "");
