@@ -239,13 +239,10 @@ static void swapmig_filter_folios(struct swapmig_call *call, struct list_head *f
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		VM_WARN_ON_ONCE_FOLIO(folio_test_lru(folio), folio);
-		if (swapmig_free_unused(folio))
+		if (swapmig_free_unused(folio) ||
+		    (swapmig_may_swap(folio) && !swapmig_folio_pinned(folio)))
 			continue;
-		if (!swapmig_may_swap(folio))
-			list_move(&folio->lru, &call->leftover);
-		else if (!swapmig_folio_pinned(folio))
-			continue;
-		else if (folio_test_swapcache(folio) && !folio_mapped(folio))
+		if (folio_test_swapcache(folio) && !folio_mapped(folio))
 			swapmig_set_aside(call, folio);
 		else
 			list_move(&folio->lru, &call->leftover);
