@@ -276,10 +276,7 @@ SM_TEST_F(mappings, of_parts)
 /* Where the compressed pages are that zram has written. */
 static long zspages(int node)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat", node);
-	return sm_read_key(path, "nr_zspages");
+	return sm_node_vmstat(node, "nr_zspages");
 }
 
 FIXTURE(caller)

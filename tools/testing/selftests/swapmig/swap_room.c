@@ -541,12 +541,8 @@ static int wait_until_stuck(SM_ARGS(room))
  */
 static void have_inactive(SM_ARGS(room))
 {
-	char path[64];
-	long pages;
+	long pages = INACTIVE - sm_node_vmstat(sm_node(0), "nr_inactive_anon");
 
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat",
-		 sm_node(0));
-	pages = INACTIVE - sm_read_key(path, "nr_inactive_anon");
 	SM_NEED(pages > 0 ? NULL : "too many inactive pages");
 	self->hog.len = pages * sm_page;
 	self->hog.addr = sm_map(self->hog.len);

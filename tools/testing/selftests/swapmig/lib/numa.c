@@ -60,6 +60,14 @@ long sm_meminfo(int node, const char *key)
 	return sm_read_key(path, key);
 }
 
+long sm_node_vmstat(int node, const char *name)
+{
+	char path[SM_PATH_LEN];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat", node);
+	return sm_read_key(path, name);
+}
+
 long sm_migrate_raw(pid_t pid, unsigned long maxnode, const void *from,
 		    const void *to)
 {

@@ -36,6 +36,7 @@ static inline unsigned long sm_to(void)
 }
 
 long sm_meminfo(int node, const char *key);	/* kB */
+long sm_node_vmstat(int node, const char *name);
 
 /* Raw system calls; node masks of one word. */
 long sm_migrate_raw(pid_t pid, unsigned long maxnode, const void *from,
