@@ -29,6 +29,12 @@
  */
 #define SWAPMIG_EVICT_ROUNDS	5
 
+/*
+ * The share of a node's inactive pages that a call may have isolated.  From an eighth on,
+ * those who need memory of the node wait until there are fewer, see too_many_isolated().
+ */
+#define SWAPMIG_ISOLATED_SHARE	16
+
 /* How many ticks a pass waits, at its end, for folios that something still refers to. */
 #define SWAPMIG_EVICT_TICKS	4
 
@@ -439,7 +445,7 @@ static bool swapmig_reap_memcg(struct swapmig_call *call, struct mem_cgroup *mem
 }
 
 /* @slot has just been submitted, and is sorted by memory cgroup. */
-static void swapmig_limit_in_flight(struct swapmig_call *call, struct list_head *slot)
+static void swapmig_limit_memcg(struct swapmig_call *call, struct list_head *slot)
 {
 	struct mem_cgroup *memcg;
 	struct folio *folio;
@@ -455,10 +461,36 @@ again:
 	}
 }
 #else
-static void swapmig_limit_in_flight(struct swapmig_call *call, struct list_head *slot)
+static void swapmig_limit_memcg(struct swapmig_call *call, struct list_head *slot)
 {
 }
 #endif
+
+/* With another chunk, would so much of a source node be isolated that others must wait? */
+static bool swapmig_node_crowded(struct swapmig_call *call)
+{
+	int nid;
+
+	for_each_node_mask(nid, call->map.sources) {
+		struct pglist_data *pgdat = NODE_DATA(nid);
+
+		if (node_page_state(pgdat, NR_ISOLATED_ANON) + SWAPMIG_CHUNK_PAGES >
+		    node_page_state(pgdat, NR_INACTIVE_ANON) / SWAPMIG_ISOLATED_SHARE)
+			return true;
+	}
+	return false;
+}
+
+/* Have less under way where others would pay for it: wait for the oldest chunks. */
+static void swapmig_limit_in_flight(struct swapmig_call *call, struct list_head *slot)
+{
+	unsigned int i;
+
+	swapmig_limit_memcg(call, slot);
+	for (i = 0; i < SWAPMIG_IN_FLIGHT && swapmig_node_crowded(call); i++)
+		swapmig_evict_reap(call, &call->in_flight[(call->nr_submitted + i) %
+							  SWAPMIG_IN_FLIGHT]);
+}
 
 /* Give the folios that have been set aside a little time. */
 static void swapmig_evict_late(struct swapmig_call *call)
@@ -486,7 +518,8 @@ static void swapmig_evict_late(struct swapmig_call *call)
  * Unmaps the folios and starts to write them to swap; clean file folios are dropped.
  * The chunk stays in flight until SWAPMIG_IN_FLIGHT more chunks have been submitted or
  * swapmig_evict_finish() is called.  If the ring is full, waits for the oldest chunk
- * first.  If too much of a small memory cgroup is under way, waits for that, too.
+ * first.  If too much of a small memory cgroup or of the node is under way, waits for
+ * that, too.
  * Folios that cannot be evicted are moved to @call->leftover, still isolated; so are those
  * that memory.min or memory.low protect.
  *
