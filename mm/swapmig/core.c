@@ -77,10 +77,10 @@ static void swapmig_migrate_chunk(struct swapmig_call *call,
 				  struct swapmig_chunk *chunk)
 {
 	/* First, as somebody may wait for these. */
-	swapmig_batch_move(call, call->evict ? &chunk->folios : &chunk->unevictable);
-	if (call->path == SWAPMIG_DIRECT)
-		swapmig_move(call, &chunk->folios);
-	swapmig_evict(call, &chunk->folios);
+	swapmig_batch_move(call, call->evict ? &chunk->direct : &chunk->unevictable);
+	swapmig_move(call, &chunk->direct);
+	list_splice_init(&chunk->direct, &chunk->swap);
+	swapmig_evict(call, &chunk->swap);
 	/*
 	 * A file page has no refault node: if it were dropped, it would come back
 	 * wherever it is read, and other users would have to read it, too.
@@ -95,7 +95,7 @@ static void swapmig_migrate_chunk(struct swapmig_call *call,
 /* Move or put back what could not be evicted. */
 static void swapmig_migrate_leftover(struct swapmig_call *call)
 {
-	if (call->path == SWAPMIG_SWAP)
+	if (call->path != SWAPMIG_DIRECT)
 		swapmig_move(call, &call->leftover);
 	swapmig_putback(call, &call->leftover);
 	trace_swapmig_progress(call->mm, call->nr_evicted, call->nr_moved,
@@ -120,7 +120,8 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 
 	do {
 		struct swapmig_chunk chunk = {
-			.folios = LIST_HEAD_INIT(chunk.folios),
+			.swap = LIST_HEAD_INIT(chunk.swap),
+			.direct = LIST_HEAD_INIT(chunk.direct),
 			.files = LIST_HEAD_INIT(chunk.files),
 			.unevictable = LIST_HEAD_INIT(chunk.unevictable),
 		};
@@ -148,9 +149,15 @@ static unsigned long swapmig_migrate(struct swapmig_call *call)
 	int pass;
 
 	while (!call->ended && swapmig_nodemap_next(&call->map)) {
-		for (pass = 0; pass < SWAPMIG_MAX_PASSES; pass++) {
+		/* What is hot is missed first, and has the room on the target first. */
+		if (call->path == SWAPMIG_AUTO) {
+			call->hot_only = true;
+			swapmig_migrate_pass(call);
+			call->hot_only = false;
+		}
+		for (pass = 0; pass < SWAPMIG_MAX_PASSES && !call->ended; pass++) {
 			progress = swapmig_migrate_pass(call);
-			if (call->ended || !call->nr_failed)
+			if (!call->nr_failed)
 				break;
 			/* This disturbs other CPUs: only if pages are missing. */
 			if (!drained) {
@@ -242,8 +249,9 @@ static pid_t swapmig_mm_pid(struct mm_struct *mm)
  * paths.  It is dropped only if its target node is full and swapmig_may_evict_file()
  * lets the caller.  References do not protect a page.  The call waits for write-back: when it
  * returns, the frames of evicted pages are free.  On the direct path a page is moved
- * at once.  Pages in swap already get the same refault nodes.  Policies are not
- * modified.
+ * at once.  On the path "auto" a page is moved if the process has accessed it during a
+ * sampling window, see swapmig_hot_sample(), and evicted otherwise.  Pages in swap already
+ * get the same refault nodes.  Policies are not modified.
  *
  * mmap_lock is held for reading, for one chunk at a time, and never across I/O, copying
  * or waiting.  The call ends early if the caller is killed or the process exits.
@@ -279,8 +287,13 @@ int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 				    swapmig_path_name(call->path));
 
 	swapmig_nodemap_init(&call->map, from, to, call->path);
+	/* If nothing can be evicted, it does not matter what is hot. */
+	if (call->path == SWAPMIG_AUTO && (!call->evict || get_nr_swap_pages() <= 0))
+		call->path = SWAPMIG_DIRECT;
 	if (!nodes_empty(call->map.all)) {
 		swapmig_refault_enable();
+		if (call->path == SWAPMIG_AUTO)
+			call->ended = !swapmig_hot_sample(call);
 		swapmig_prefer_others(&caller, &call->map);
 		nr_left = swapmig_migrate(call);
 		swapmig_restore_policy(&caller);

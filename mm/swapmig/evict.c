@@ -393,6 +393,21 @@ static bool swapmig_wait_writeback(struct list_head *folios)
 }
 
 /*
+ * On the path "auto", a folio that the process has mapped again meanwhile is hot after
+ * all: it is left over, and so moved.
+ */
+static void swapmig_keep_hot(struct swapmig_call *call, struct list_head *folios)
+{
+	struct folio *folio, *next;
+
+	if (call->path != SWAPMIG_AUTO)
+		return;
+	list_for_each_entry_safe(folio, next, folios, lru)
+		if (folio_test_swapcache(folio) && folio_mapped(folio))
+			list_move(&folio->lru, &call->leftover);
+}
+
+/*
  * Wait for the write-back of @folios, and for nothing else, and free them.  The first
  * round may write some, and that may end at once.  What later rounds neither free nor
  * submit is set aside.
@@ -407,6 +422,7 @@ static void swapmig_evict_reap(struct swapmig_call *call,
 	     round++) {
 		if (!swapmig_wait_writeback(folios))
 			break;
+		swapmig_keep_hot(call, folios);
 		swapmig_evict_round(call, folios);
 		list_for_each_entry_safe(folio, next, folios, lru)
 			if (round > 1 && !folio_test_writeback(folio))

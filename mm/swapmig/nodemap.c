@@ -15,7 +15,7 @@
  * relative places.  If @to is smaller, its nodes are used again.
  *
  * On the swap path, memory that is on a node of @to already stays: the swap migration
- * interface defines that.  The direct path is isomorphic: only a node that is mapped
+ * interface defines that.  The other paths are isomorphic: only a node that is mapped
  * to itself stays.  If the sets differ in size, so do the nodes in both sets, as
  * migrate_pages(2) always did.
  *
@@ -33,7 +33,7 @@ void swapmig_nodemap_init(struct swapmig_nodemap *map, const nodemask_t *from,
 	if (nodes_empty(*to))
 		return;
 
-	if (path == SWAPMIG_DIRECT && nodes_weight(*from) == nodes_weight(*to))
+	if (path != SWAPMIG_SWAP && nodes_weight(*from) == nodes_weight(*to))
 		map->all = *from;
 	else
 		nodes_andnot(map->all, *from, *to);

@@ -21,11 +21,16 @@
 static const char * const swapmig_path_names[NR_SWAPMIG_PATHS] = {
 	[SWAPMIG_SWAP] = "swap",
 	[SWAPMIG_DIRECT] = "direct",
+	[SWAPMIG_AUTO] = "auto",
 };
 
 static enum swapmig_path swapmig_path __read_mostly =
-	IS_ENABLED(CONFIG_SWAPMIG_DEFAULT_DIRECT) ? SWAPMIG_DIRECT
-						  : SWAPMIG_SWAP;
+	IS_ENABLED(CONFIG_SWAPMIG_DEFAULT_DIRECT) ? SWAPMIG_DIRECT :
+	IS_ENABLED(CONFIG_SWAPMIG_DEFAULT_AUTO) ? SWAPMIG_AUTO : SWAPMIG_SWAP;
+
+#define SWAPMIG_MAX_WINDOW_MS	10000
+
+static unsigned int swapmig_window __read_mostly = 200;
 
 /**
  * swapmig_preferred_path - the preferred path of new calls
@@ -48,6 +53,17 @@ enum swapmig_path swapmig_preferred_path(void)
 const char *swapmig_path_name(enum swapmig_path path)
 {
 	return swapmig_path_names[path];
+}
+
+/**
+ * swapmig_window_ms - how long new calls sample what the process accesses
+ *
+ * Context: any.
+ * Return: milliseconds, which can change at any time; 0 for no window.
+ */
+unsigned int swapmig_window_ms(void)
+{
+	return READ_ONCE(swapmig_window);
 }
 
 static int swapmig_choose_path(const char *name)
@@ -93,8 +109,28 @@ static ssize_t path_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute path_attr = __ATTR_RW(path);
 
+static ssize_t window_ms_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *buf)
+{
+	return sysfs_emit(buf, "%u\n", swapmig_window_ms());
+}
+
+static ssize_t window_ms_store(struct kobject *kobj, struct kobj_attribute *attr,
+			       const char *buf, size_t count)
+{
+	unsigned int window;
+
+	if (kstrtouint(buf, 10, &window) || window > SWAPMIG_MAX_WINDOW_MS)
+		return -EINVAL;
+	WRITE_ONCE(swapmig_window, window);
+	return count;
+}
+
+static struct kobj_attribute window_ms_attr = __ATTR_RW(window_ms);
+
 static struct attribute *swapmig_attrs[] = {
 	&path_attr.attr,
+	&window_ms_attr.attr,
 	NULL,
 };
 

@@ -2,7 +2,7 @@
 /*
  * Swap migration: private declarations.
  *
- * Data flows one way: core -> nodemap -> walk -> (evict | batch -> move) -> stat.
+ * Data flows one way: core -> nodemap -> hot -> walk -> (evict | batch -> move) -> stat.
  */
 #ifndef _MM_SWAPMIG_H
 #define _MM_SWAPMIG_H
@@ -30,6 +30,7 @@
 enum swapmig_path {
 	SWAPMIG_SWAP,
 	SWAPMIG_DIRECT,
+	SWAPMIG_AUTO,
 	NR_SWAPMIG_PATHS,
 };
 
@@ -49,14 +50,16 @@ struct swapmig_nodemap {
 
 /**
  * struct swapmig_chunk - folios isolated under one hold of mmap_lock
- * @folios: folios that may be evicted, the lowest address last, as reclaim takes
+ * @swap: folios that are evicted, or else moved, the lowest address last, as reclaim takes
  *	its lists from the tail
+ * @direct: folios that are moved, or else evicted
  * @files: file folios that are moved, and dropped only if their target node is full
  * @unevictable: folios that may only be moved, hugetlb included
  * @nr_pages: base pages on all lists and in the batch
  */
 struct swapmig_chunk {
-	struct list_head folios;
+	struct list_head swap;
+	struct list_head direct;
 	struct list_head files;
 	struct list_head unevictable;
 	unsigned int nr_pages;
@@ -90,6 +93,7 @@ struct swapmig_batch {
  * @nr_moved: base pages moved
  * @batch: those folios of the chunk that are moved many at a time
  * @next: the address at which the next walk starts
+ * @hot_only: this pass migrates what is hot
  * @seen: the parts of files of which this pass has looked at what is in swap
  * @nr_busy: base pages that this pass could not isolate
  * @nr_failed: base pages that this pass has put back on source nodes
@@ -117,6 +121,7 @@ struct swapmig_call {
 
 	/* walk.c */
 	unsigned long next;
+	bool hot_only;
 	struct rb_root seen;
 	unsigned long nr_busy;
 
@@ -224,11 +229,18 @@ int swapmig_seen_add(struct rb_root *seen, struct address_space *mapping,
 		     pgoff_t first, pgoff_t last);
 void swapmig_seen_clear(struct rb_root *seen);
 
+/* hot.c */
+bool swapmig_hot_sample(struct swapmig_call *call);
+bool swapmig_hot_ptes(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
+		      unsigned int nr);
+bool swapmig_hot_pmd(struct vm_area_struct *vma, unsigned long addr, pmd_t *pmd);
+
 /* walk.c */
 int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk);
 
 /* stat.c */
 enum swapmig_path swapmig_preferred_path(void);
 const char *swapmig_path_name(enum swapmig_path path);
+unsigned int swapmig_window_ms(void);
 
 #endif /* _MM_SWAPMIG_H */

@@ -38,6 +38,7 @@ struct swapmig_scan {
 	unsigned int scanned;
 	bool unnoted;		/* swapmig_seen_add() has failed */
 	bool take;		/* pages may be unmapped by the walk, see batch.c */
+	bool direct;		/* the current page takes the direct path */
 	unsigned long taken, taken_end;	/* where that has been done under the current lock */
 	bool may_evict_file;	/* the file of the current VMA */
 	struct folio *done;	/* large folio that has been dealt with */
@@ -53,6 +54,18 @@ static int swapmig_walk_pause(struct swapmig_scan *wc, unsigned long addr)
 		return 0;
 	wc->call->next = addr;
 	return SWAPMIG_WALK_PAUSED;
+}
+
+/*
+ * On the path "auto", each page has its own.  Returns false if a later pass takes the
+ * current page.
+ */
+static bool swapmig_walk_choose(struct swapmig_scan *wc, bool hot)
+{
+	if (wc->call->path != SWAPMIG_AUTO)
+		return true;
+	wc->direct = hot;
+	return hot || !wc->call->hot_only;
 }
 
 /*
@@ -108,10 +121,13 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 	    folio_test_mlocked(folio) || folio_test_unevictable(folio) ||
 	    (!folio_test_anon(folio) && !wc->may_evict_file))
 		list = &chunk->unevictable;
-	else if (folio_test_anon(folio) || folio_test_swapbacked(folio))
-		list = &chunk->folios;
-	else
+	else if (!folio_test_anon(folio) && !folio_test_swapbacked(folio))
 		list = &chunk->files;
+	else if (wc->direct &&
+		 (wc->call->path == SWAPMIG_DIRECT || folio_test_swapbacked(folio)))
+		list = &chunk->direct;
+	else
+		list = &chunk->swap;
 	list_add(&folio->lru, list);
 	chunk->nr_pages += nr_pages;
 	if (folio_test_large(folio))
@@ -174,7 +190,7 @@ static bool swapmig_redirect_present(struct swapmig_scan *wc,
 static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vma,
 			      unsigned long addr, pte_t *pte, struct page *page)
 {
-	if (!wc->take || wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
+	if (!wc->take || !wc->direct || wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
 	    !node_isset(page_to_nid(page), wc->call->map.sources))
 		return false;
 
@@ -197,12 +213,38 @@ static void swapmig_walk_flush(struct swapmig_scan *wc, struct vm_area_struct *v
 	wc->taken_end = 0;
 }
 
-/* As swapmig_walk_page(), for a page that a PTE maps. */
+/* Is the page of a PTE hot?  Of a large folio, all entries up to @end count. */
+static bool swapmig_walk_hot(struct swapmig_scan *wc, struct vm_area_struct *vma,
+			     unsigned long addr, unsigned long end, pte_t *pte,
+			     struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned int nr = 1;
+
+	if (folio_test_large(folio)) {
+		nr = min(folio_nr_pages(folio) - folio_page_idx(folio, page),
+			 (end - addr) >> PAGE_SHIFT);
+		wc->scanned += nr - 1;
+	}
+	return swapmig_hot_ptes(vma, addr, pte, nr);
+}
+
+/* As swapmig_walk_page(), for a page that a PTE maps in a table that ends at @end. */
 static bool swapmig_walk_present(struct swapmig_scan *wc, struct vm_area_struct *vma,
-				 unsigned long addr, pte_t *pte, struct page *page)
+				 unsigned long addr, unsigned long end, pte_t *pte,
+				 struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
+	if (wc->call->path == SWAPMIG_AUTO) {
+		if (folio == wc->done)
+			return true;
+		if (!swapmig_walk_choose(wc, swapmig_walk_hot(wc, vma, addr, end, pte, page))) {
+			if (folio_test_large(folio))
+				wc->done = folio;
+			return true;
+		}
+	}
 	if (swapmig_walk_take(wc, vma, addr, pte, page))
 		return true;
 	if (folio_test_swapcache(folio) &&
@@ -224,6 +266,7 @@ static bool swapmig_walk_swap_cache(struct swapmig_scan *wc, struct vm_area_stru
 
 	if (!folio)
 		return true;
+	swapmig_walk_choose(wc, false);
 	taken = swapmig_walk_page(wc, vma, addr,
 				  folio_file_page(folio, swp_offset(entry)), 0);
 	swapmig_lru_unlock(&wc->lru);
@@ -319,7 +362,7 @@ static int swapmig_walk_shmem(struct swapmig_scan *wc, struct vm_area_struct *vm
 	struct address_space *mapping;
 	int err = 0;
 
-	if (!wc->call->evict_shared || !vma->vm_file)
+	if (!wc->call->evict_shared || !vma->vm_file || wc->call->hot_only)
 		return 0;
 	mapping = vma->vm_file->f_mapping;
 	if (!shmem_mapping(mapping) || !READ_ONCE(SHMEM_I(mapping->host)->swapped))
@@ -390,6 +433,7 @@ static int swapmig_walk_huge_pmd(pmd_t *pmd, unsigned long addr,
 
 	page = pmd_page(*pmd);
 	if (is_huge_zero_page(page) ||
+	    !swapmig_walk_choose(wc, swapmig_hot_pmd(walk->vma, addr, pmd)) ||
 	    swapmig_walk_page(wc, walk->vma, addr, page, HPAGE_PMD_NR))
 		return 0;
 	wc->call->next = addr;
@@ -432,7 +476,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 		if (err)
 			break;
 		wc->scanned++;
-		if (pte_none(*pte))
+		if (pte_none(*pte) || (wc->call->hot_only && !pte_present(*pte)))
 			continue;
 		if (!pte_present(*pte)) {
 			swp_entry_t entry = pte_to_swp_entry(*pte);
@@ -457,7 +501,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 		}
 
 		page = vm_normal_page(vma, addr, *pte);
-		if (page && !swapmig_walk_present(wc, vma, addr, pte, page)) {
+		if (page && !swapmig_walk_present(wc, vma, addr, end, pte, page)) {
 			wc->call->next = addr;
 			err = SWAPMIG_WALK_PAUSED;
 			break;
@@ -585,12 +629,13 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 		 * migrate_pages().  The walk could only tell of whole page tables, with
 		 * pages that stay, and would wait for the device with folios locked.
 		 */
-		wc.take = (call->path == SWAPMIG_DIRECT || !call->evict) &&
-			  !mm_has_notifiers(mm);
+		wc.take = !mm_has_notifiers(mm);
+		wc.direct = call->path == SWAPMIG_DIRECT || !call->evict;
 		err = walk_page_range(mm, call->next, mm->task_size,
 				      &swapmig_walk_ops, &wc);
 		mmap_read_unlock(mm);
-		swapmig_account_list(&chunk->folios, 1);
+		swapmig_account_list(&chunk->swap, 1);
+		swapmig_account_list(&chunk->direct, 1);
 		swapmig_account_list(&chunk->files, 1);
 		swapmig_account_list(&chunk->unevictable, 1);
 		trace_swapmig_chunk(mm, call->next, chunk->nr_pages, wc.scanned);

@@ -37,6 +37,29 @@ TRACE_EVENT(swapmig_begin,
 		  __get_str(path))
 );
 
+/* The sampling window of a call on the path "auto" begins. */
+TRACE_EVENT(swapmig_sample,
+
+	TP_PROTO(struct mm_struct *mm, unsigned long accessed, unsigned int window_ms),
+
+	TP_ARGS(mm, accessed, window_ms),
+
+	TP_STRUCT__entry(
+		__field(void *, mm)
+		__field(unsigned long, accessed)
+		__field(unsigned int, window_ms)
+	),
+
+	TP_fast_assign(
+		__entry->mm = mm;
+		__entry->accessed = accessed;
+		__entry->window_ms = window_ms;
+	),
+
+	TP_printk("mm=%p accessed=%lu window_ms=%u", __entry->mm,
+		  __entry->accessed, __entry->window_ms)
+);
+
 DECLARE_EVENT_CLASS(swapmig_pages,
 
 	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
