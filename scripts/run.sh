@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The demonstration: a program whose memory is on node 0 is migrated to node 1 by
-# Debian's migratepages while it runs, once through swap and once directly.
+# Debian's migratepages while it runs, once on each path.
 #
 # usage: scripts/run.sh
 #
 # SIZE=MIB is the program's memory (256), TOUCH=PERCENT how much of it the program
-# uses afterwards (25). Exit status 0 only if nothing of that memory was left on
+# uses (25): it reads that all the time, and rewrites it afterwards. Exit status 0 only if nothing of that memory was left on
 # node 0, what the program touched is on node 1, and none of it is damaged.
 
 . "$(dirname "$0")/lib.sh"
 
-width=20		# cells of a full bar
-column=33		# characters for one path
+width=10		# cells of a full bar
+column=24		# characters for one path
 bold='' green='' red='' blue='' plain=''
 if [ -t 1 ]; then
 	bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' blue=$'\e[34m' plain=$'\e[0m'
@@ -95,7 +95,7 @@ show()
 	printf '%s\n' "$plain"
 	sample before 'before'
 	sample after 'right after migratepages PID 0 1'
-	sample touched "after the program, still on the CPU of node 0, touched $TOUCH % of its memory"
+	sample touched "after the program, still on the CPU of node 0, rewrote $TOUCH % of its memory"
 
 	printf '\n%s%-26s' "$bold" 'Figures'
 	printf '%10s' "${paths[@]}"
@@ -107,7 +107,8 @@ show()
 	row 'came back elsewhere'     count_refault_miss
 	row 'the call took (ms)'      took
 	row 'turns of the program'    turns 1
-	row '   longest pause (ms)'   turns 2
+	row '   longest (ms)'         turns 2
+	row 'its major faults'        faults
 	row 'pages damaged'           wrong
 }
 

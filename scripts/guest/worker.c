@@ -5,9 +5,11 @@
  * usage: worker MIB
  *
  * It fills that much memory with a pattern that depends on the place, says
- * "filled ADDRESS PAGES", and then runs on: it counts its turns and notes its
- * longest pause, without touching that memory, until it is told to:
- *	turns		says "turns COUNT LONGEST", the pause in ms, since the last time
+ * "filled ADDRESS PAGES", and then runs on: it counts its turns and notes the longest of
+ * them, without touching that memory, until it is told to:
+ *	use PERCENT	reads a word in each page of so much of its memory, in every turn from
+ *			now on, says "used PAGES"
+ *	turns		says "turns COUNT LONGEST", the longest in ms, since the last time
  *	touch PERCENT	checks and rewrites so much of its memory (once only), says
  *			"touched PAGES"
  *	verify		says "verified WRONG", the pages that are not as it left them
@@ -67,7 +69,7 @@ static double now_ms(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long touched = 0, wrong = 0, turns = 0;
+	unsigned long used = 0, touched = 0, wrong = 0, turns = 0;
 	struct pollfd input = { .fd = 0, .events = POLLIN };
 	double last, pause = 0;
 	char line[64];
@@ -95,8 +97,11 @@ int main(int argc, char **argv)
 
 	for (last = now_ms();; turns++) {
 		int ready = poll(&input, 1, 1);
-		double now = now_ms();
+		double now;
 
+		for (unsigned long i = 0; i < used; i++)
+			wrong += memory[i * WORDS] != pattern(i * WORDS, i < touched);
+		now = now_ms();
 		if (now - last > pause)
 			pause = now - last;
 		last = now;
@@ -109,6 +114,9 @@ int main(int argc, char **argv)
 			printf("turns %lu %.0f\n", turns, pause);
 			turns = 0;
 			pause = 0;
+		} else if (!strncmp(line, "use ", 4)) {
+			used = pages * strtoul(line + 4, NULL, 10) / 100;
+			printf("used %lu\n", used);
 		} else if (!strncmp(line, "touch ", 6)) {
 			/* What comes back is checked, then changed. */
 			touched = pages * strtoul(line + 6, NULL, 10) / 100;
