@@ -287,7 +287,7 @@ SM_TEST_F(fuzz, calls)
 /* Anything written to the file of the path is taken as a name, or refused. */
 static int write_some(struct _test_data_fuzz *self, bool root)
 {
-	static const char * const name[] = { "swap", "direct", "\n", "", "[" };
+	static const char * const name[] = { "swap", "direct", "auto", "\n", "", "[" };
 	char text[300], now[64] = "";
 	size_t len, i;
 	ssize_t n;
@@ -298,8 +298,8 @@ static int write_some(struct _test_data_fuzz *self, bool root)
 		for (i = 0; i < len; i++)
 			text[i] = some(self);
 		if (r % 2)
-			len = sprintf(text, "%s%s", name[some(self) % 5],
-				      name[some(self) % 5]);
+			len = sprintf(text, "%s%s", name[some(self) % 6],
+				      name[some(self) % 6]);
 		fd = open(SM_PATH, O_WRONLY);
 		if (!root) {
 			if (fd >= 0 || errno != EACCES)
@@ -314,8 +314,9 @@ static int write_some(struct _test_data_fuzz *self, bool root)
 		n = read(fd, now, sizeof(now) - 1);
 		close(fd);
 		now[n < 0 ? 0 : n] = 0;
-		if (strcmp(now, "[swap] direct\n") &&
-		    strcmp(now, "swap [direct]\n"))
+		if (strcmp(now, "[swap] direct auto\n") &&
+		    strcmp(now, "swap [direct] auto\n") &&
+		    strcmp(now, "swap direct [auto]\n"))
 			return 4;
 	}
 	return 0;

@@ -119,6 +119,7 @@ static int prepare_machine(void)
 {
 	static const char * const restore[][2] = {
 		{ SM_PATH, "swap" },
+		{ SM_WINDOW, "20" },
 		{ SM_HUGE_SHMEM, "always" },
 		{ SM_KSM "/run", "1" },
 		{ SM_KSM "/pages_to_scan", "1000" },
@@ -181,11 +182,14 @@ static int choose(int nr_names, char **name)
 
 static void start(int i)
 {
+	static const char * const path[] = { "swap", "direct", "auto" };
+	static const char * const window[] = { "0", "1", "20" };
 	const char *wrong;
 
 	run[i].seed = chance(1000000);
 	run[i].began = seconds();
-	sm_write(SM_PATH, chance(2) ? "swap" : "direct");
+	sm_write(SM_PATH, path[chance(3)]);
+	sm_write(SM_WINDOW, window[chance(3)]);
 	if (!sm_lacks_path(SM_HUGE_SHMEM))
 		sm_write(SM_HUGE_SHMEM, chance(4) ? "always" : "never");
 	run[i].pid = sm_fork();

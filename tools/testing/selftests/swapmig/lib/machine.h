@@ -9,6 +9,8 @@
 
 /* The path that calls try first. */
 #define SM_PATH		"/sys/kernel/mm/swapmig/path"
+/* How long calls on the path "auto" look what a process uses. */
+#define SM_WINDOW	"/sys/kernel/mm/swapmig/window_ms"
 #define SM_KSM		"/sys/kernel/mm/ksm"
 /* Whether shared memory has huge pages; that of a mounted tmpfs is an option of it. */
 #define SM_HUGE_SHMEM	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
@@ -22,7 +24,7 @@ const char *sm_lacks_swapmig(void);	/* the counters, so the feature */
 const char *sm_lacks_basics(int nr);	/* both, and @nr nodes with memory */
 const char *sm_lacks_ksm(void);
 
-int sm_prefer(const char *path);	/* "swap" or "direct", until sm_cleanup() */
+int sm_prefer(const char *path);	/* "swap", "direct" or "auto", until sm_cleanup() */
 
 /*
  * Kernel samepage merging merges what is marked, until @pages more pages than frames
