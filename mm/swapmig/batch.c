@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Swap migration: the direct path for the common page, many at a time.
+ * Swap migration: the common page, many at a time.
  *
  * migrate_pages() looks for the page-table entries of each page twice, by its reverse
- * mapping, and flushes the TLBs of all CPUs of the process for each page.  The walk has
- * these entries in its hands.  So it replaces them by migration entries itself, with one
- * flush for a page table.  That leaves a batch of locked, unmapped folios, which are
- * then copied and mapped without mmap_lock, a group at a time.
+ * mapping, and flushes the TLBs of all CPUs of the process for each page.  Reclaim looks
+ * for them once.  The walk has these entries in its hands.  So it replaces them by migration
+ * entries itself, with one flush for a page table.  That leaves a batch of locked, unmapped
+ * folios.  Without mmap_lock, a group at a time, these are then copied and mapped, or
+ * get swap entries and are left to evict.c.
  *
  * Only small anonymous folios that are mapped once and have no other user go this way.
- * Whatever else there is goes through migrate_pages(), and so does a folio that turns out
- * to have another user after all.
+ * Whatever else there is goes through migrate_pages() or reclaim, and so does a folio that
+ * turns out to have another user after all.
  *
  * Until its group is mapped, a thread that touches a page of the batch waits.  So groups
  * for which somebody waits go first, and nothing in here waits for memory or I/O.
@@ -22,10 +23,13 @@
 #include <linux/page_owner.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/swap.h>
 #include <linux/swapops.h>
 #include <trace/events/migrate.h>
 
 #include "../internal.h"
+#include "../swap.h"
 #include "lru.h"
 #include "swapmig.h"
 
@@ -37,11 +41,12 @@
 	 BIT(PG_writeback) | BIT(PG_private) | BIT(PG_private_2) |	\
 	 BIT(PG_reserved) | __PG_MLOCKED | __PG_HWPOISON)
 
-/* The folios of a batch that are copied and mapped together. */
+/* The folios of a batch that are copied or given slots, and mapped, together. */
 struct swapmig_group {
+	unsigned int first;	/* the place of the group in the batch */
 	unsigned int nr;
 	struct folio **src;
-	/* the copy, or @src itself if that stays */
+	/* the copy, or @src itself if that is not copied */
 	struct folio *dst[SWAPMIG_GROUP_PAGES];
 	DECLARE_BITMAP(isolated, SWAPMIG_GROUP_PAGES);
 	/* how often @dst has become mapped; zapping it may follow at once */
@@ -92,10 +97,11 @@ static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
  * @addr: the address of @page there
  * @ptep: the present page-table entry that maps @page
  * @page: the page
+ * @evict: it is to be evicted, not moved
  *
  * Puts a migration entry in place of the page-table entry and locks the folio.  The
- * caller flushes the TLB before it drops the page-table lock.  swapmig_batch_move() then
- * moves the folio or maps it again.
+ * caller flushes the TLB before it drops the page-table lock.  swapmig_batch_migrate() then
+ * moves the folio, puts a swap entry in place, or maps it again.
  *
  * The folio lock keeps out whatever could map the folio again or find it in the swap
  * cache.  mmap_lock keeps out fork.  So a folio that is found to be mapped once stays so.
@@ -106,7 +112,7 @@ static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
  * Return: whether the page has been taken; if not, it is as it was.
  */
 bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
-			unsigned long addr, pte_t *ptep, struct page *page)
+			unsigned long addr, pte_t *ptep, struct page *page, bool evict)
 {
 	struct folio *folio = page_folio(page);
 	struct mm_struct *mm = vma->vm_mm;
@@ -148,6 +154,7 @@ bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
 	if (!(batch->nr % SWAPMIG_GROUP_PAGES) ||
 	    batch->folios[batch->nr - 1]->mapping != folio->mapping)
 		get_anon_vma(folio_anon_vma(folio));
+	__assign_bit(batch->nr, batch->evict, evict);
 	batch->folios[batch->nr++] = folio;
 	return true;
 unlock:
@@ -219,6 +226,38 @@ static void swapmig_group_count(struct swapmig_group *group)
 }
 
 /*
+ * Give those slots that are to be evicted.  Whoever touches one of these while it is being
+ * written finds it in the swap cache.  One for which there is no slot is moved.
+ */
+static void swapmig_group_add_to_swap(struct swapmig_call *call,
+				      struct swapmig_group *group)
+{
+	struct reclaim_state rs = { .refault_map = &call->map };
+	unsigned int noreclaim_flag = memalloc_noreclaim_save();
+	struct mem_cgroup *memcg = NULL;
+	bool protected = false;
+	unsigned int i;
+
+	current->reclaim_state = &rs;
+	for (i = 0; i < group->nr; i++) {
+		struct folio *folio = group->src[i];
+
+		if (!test_bit(group->first + i, call->batch.evict))
+			continue;
+		if (folio_memcg(folio) != memcg) {
+			memcg = folio_memcg(folio);
+			protected = swapmig_memcg_protected(call, memcg);
+		}
+		/* MADV_FREE may have been faster than the walk. */
+		if (protected || !test_bit(i, group->isolated) || folio_ref_count(folio) > 1 ||
+		    !folio_test_swapbacked(folio) || add_to_swap(folio))
+			group->dst[i] = folio;
+	}
+	current->reclaim_state = NULL;
+	memalloc_noreclaim_restore(noreclaim_flag);
+}
+
+/*
  * Allocate copies.  This does not wait for reclaim while somebody may wait for the
  * group: migrate_pages() can, later.  Where there is no memory, @dst stays NULL.
  */
@@ -260,6 +299,8 @@ static void swapmig_group_copy(struct swapmig_group *group, unsigned int i)
 {
 	struct folio *src = group->src[i], *dst = group->dst[i];
 
+	if (dst == src)
+		return;
 	/* Any reference but ours may be used to access the folio. */
 	if (dst && test_bit(i, group->isolated) && folio_ref_count(src) == 1 &&
 	    folio_trylock(dst)) {
@@ -278,6 +319,36 @@ static void swapmig_group_copy(struct swapmig_group *group, unsigned int i)
 	group->dst[i] = src;
 }
 
+/* As try_to_unmap_one(), for a small anonymous folio with a migration entry. */
+static bool swapmig_group_swap_pte(struct folio *folio, struct vm_area_struct *vma,
+				   unsigned long addr, pte_t *ptep, swp_entry_t migration)
+{
+	swp_entry_t entry = folio_swap_entry(folio);
+	struct mm_struct *mm = vma->vm_mm;
+	pte_t pte = swp_entry_to_pte(entry);
+
+	if (swap_duplicate(entry) < 0)
+		return false;
+	if (list_empty(&mm->mmlist)) {
+		spin_lock(&mmlist_lock);
+		if (list_empty(&mm->mmlist))
+			list_add(&mm->mmlist, &init_mm.mmlist);
+		spin_unlock(&mmlist_lock);
+	}
+	update_hiwater_rss(mm);
+	dec_mm_counter(mm, MM_ANONPAGES);
+	inc_mm_counter(mm, MM_SWAPENTS);
+
+	if (!is_readable_migration_entry(migration))
+		pte = pte_swp_mkexclusive(pte);
+	if (pte_swp_soft_dirty(*ptep))
+		pte = pte_swp_mksoft_dirty(pte);
+	if (pte_swp_uffd_wp(*ptep))
+		pte = pte_swp_mkuffd_wp(pte);
+	set_pte_at(mm, addr, ptep, pte);
+	return true;
+}
+
 /* As remove_migration_pte(), for a small anonymous folio. */
 static void swapmig_group_map_pte(struct swapmig_group *group, unsigned int i,
 				  struct vm_area_struct *vma, unsigned long addr,
@@ -291,6 +362,8 @@ static void swapmig_group_map_pte(struct swapmig_group *group, unsigned int i,
 		return;
 	entry = pte_to_swp_entry(*ptep);
 	if (!is_migration_entry(entry) || swp_offset_pfn(entry) != folio_pfn(src))
+		return;
+	if (folio_test_swapcache(src) && swapmig_group_swap_pte(src, vma, addr, ptep, entry))
 		return;
 
 	folio_get(dst);
@@ -392,13 +465,15 @@ static void swapmig_group_map(struct swapmig_group *group)
 	}
 }
 
-static void swapmig_group_move(struct swapmig_call *call, struct swapmig_group *group,
-			       struct list_head *rest)
+static void swapmig_group_migrate(struct swapmig_call *call, struct swapmig_group *group,
+				  struct swapmig_chunk *chunk)
 {
+	struct list_head *move = call->evict ? &chunk->direct : &chunk->unevictable;
 	struct page *old[SWAPMIG_GROUP_PAGES];
 	unsigned int i, nr_copied = 0, nr_moved = 0;
 
 	swapmig_group_isolate(group);
+	swapmig_group_add_to_swap(call, group);
 	swapmig_group_alloc(group, &call->map);
 	for (i = 0; i < group->nr; i++)
 		swapmig_group_copy(group, i);
@@ -408,6 +483,8 @@ static void swapmig_group_move(struct swapmig_call *call, struct swapmig_group *
 
 	for (i = 0; i < group->nr; i++) {
 		struct folio *src = group->src[i], *dst = group->dst[i];
+		bool evict = test_bit(group->first + i, call->batch.evict);
+		bool unmapped = evict && folio_test_swapcache(src);
 
 		/* This wakes up those who wait for a migration entry to go. */
 		folio_unlock(src);
@@ -417,9 +494,11 @@ static void swapmig_group_move(struct swapmig_call *call, struct swapmig_group *
 			folio_unlock(dst);
 			folio_put(dst);
 			old[nr_copied++] = &src->page;
+		} else if (unmapped) {
+			list_add(&src->lru, &chunk->unmapped);
 		} else if (test_bit(i, group->isolated)) {
 			swapmig_account_isolated(src, 1);
-			list_add(&src->lru, rest);
+			list_add(&src->lru, evict ? &chunk->swap : move);
 		} else {
 			/* If it is not mapped, the process has freed it. */
 			call->nr_busy += folio_mapped(src);
@@ -458,17 +537,18 @@ static unsigned int swapmig_batch_next(struct swapmig_batch *batch,
 }
 
 /**
- * swapmig_batch_move - move the folios of the batch to their target nodes
+ * swapmig_batch_migrate - move the folios of the batch, or give them slots
  * @call: the call
- * @rest: gets those folios, isolated and mapped again, that have not been moved
+ * @chunk: its @unmapped gets those folios that have a slot and are unmapped; its other lists
+ *	get those that have been mapped again.  All these are isolated.
  *
  * Folios that are not on the LRU any more are mapped again and counted as busy.
  *
  * Context: process context; no locks held but those of the folios.
  */
-void swapmig_batch_move(struct swapmig_call *call, struct list_head *rest)
+void swapmig_batch_migrate(struct swapmig_call *call, struct swapmig_chunk *chunk)
 {
-	unsigned int first, nr_groups;
+	unsigned int nr_groups;
 	DECLARE_BITMAP(groups, SWAPMIG_BATCH_GROUPS) = { };
 
 	nr_groups = DIV_ROUND_UP(call->batch.nr, SWAPMIG_GROUP_PAGES);
@@ -482,13 +562,14 @@ void swapmig_batch_move(struct swapmig_call *call, struct list_head *rest)
 			next = find_first_bit(groups, SWAPMIG_BATCH_GROUPS);
 		else
 			next = swapmig_batch_next(&call->batch, groups);
-		first = next * SWAPMIG_GROUP_PAGES;
-		group.src = call->batch.folios + first;
-		group.nr = min_t(unsigned int, call->batch.nr - first,
+		group.first = next * SWAPMIG_GROUP_PAGES;
+		group.src = call->batch.folios + group.first;
+		group.nr = min_t(unsigned int, call->batch.nr - group.first,
 				 SWAPMIG_GROUP_PAGES);
-		swapmig_group_move(call, &group, rest);
+		swapmig_group_migrate(call, &group, chunk);
 		__clear_bit(next, groups);
 		cond_resched();
 	}
 	call->batch.nr = 0;
+	swapmig_account_list(&chunk->unmapped, 1);
 }

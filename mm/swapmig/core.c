@@ -77,16 +77,16 @@ static void swapmig_migrate_chunk(struct swapmig_call *call,
 				  struct swapmig_chunk *chunk)
 {
 	/* First, as somebody may wait for these. */
-	swapmig_batch_move(call, call->evict ? &chunk->direct : &chunk->unevictable);
+	swapmig_batch_migrate(call, chunk);
 	swapmig_move(call, &chunk->direct);
 	list_splice_init(&chunk->direct, &chunk->swap);
-	swapmig_evict(call, &chunk->swap);
+	swapmig_evict(call, &chunk->swap, &chunk->unmapped);
 	/*
 	 * A file page has no refault node: if it were dropped, it would come back
 	 * wherever it is read, and other users would have to read it, too.
 	 */
 	if (swapmig_move(call, &chunk->files) == -ENOMEM)
-		swapmig_evict(call, &chunk->files);
+		swapmig_evict(call, &chunk->files, &chunk->unmapped);
 	swapmig_putback(call, &chunk->files);
 	swapmig_move(call, &chunk->unevictable);
 	swapmig_putback(call, &chunk->unevictable);
@@ -121,6 +121,7 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 	do {
 		struct swapmig_chunk chunk = {
 			.swap = LIST_HEAD_INIT(chunk.swap),
+			.unmapped = LIST_HEAD_INIT(chunk.unmapped),
 			.direct = LIST_HEAD_INIT(chunk.direct),
 			.files = LIST_HEAD_INIT(chunk.files),
 			.unevictable = LIST_HEAD_INIT(chunk.unevictable),

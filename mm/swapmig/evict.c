@@ -156,6 +156,19 @@ static long swapmig_unprotected(struct swapmig_call *call, struct mem_cgroup *me
 	return usage - min - (long)swapmig_in_flight(call, memcg);
 }
 
+/**
+ * swapmig_memcg_protected - does memory.min or memory.low protect pages of a group?
+ * @call: the call
+ * @memcg: the memory cgroup, or NULL
+ *
+ * Context: any.
+ * Return: true if only a part of its pages may be evicted, or none.
+ */
+bool swapmig_memcg_protected(struct swapmig_call *call, struct mem_cgroup *memcg)
+{
+	return swapmig_unprotected(call, memcg) != LONG_MAX;
+}
+
 static int swapmig_cmp_memcg(void *priv, const struct list_head *a,
 			     const struct list_head *b)
 {
@@ -205,6 +218,11 @@ static void swapmig_keep_protected(struct swapmig_call *call,
 	}
 }
 #else
+bool swapmig_memcg_protected(struct swapmig_call *call, struct mem_cgroup *memcg)
+{
+	return false;
+}
+
 static void swapmig_keep_protected(struct swapmig_call *call,
 				   struct list_head *folios)
 {
@@ -460,7 +478,7 @@ static bool swapmig_reap_memcg(struct swapmig_call *call, struct mem_cgroup *mem
 	return false;
 }
 
-/* @slot has just been submitted, and is sorted by memory cgroup. */
+/* @slot has just been submitted, and is mostly sorted by memory cgroup. */
 static void swapmig_limit_memcg(struct swapmig_call *call, struct list_head *slot)
 {
 	struct mem_cgroup *memcg;
@@ -530,6 +548,7 @@ static void swapmig_evict_late(struct swapmig_call *call)
  * swapmig_evict - start to evict the folios of a chunk
  * @call: the call
  * @folios: isolated folios, the lowest address last; empty on return
+ * @unmapped: such folios from swapmig_batch_migrate(); empty on return
  *
  * Unmaps the folios and starts to write them to swap; clean file folios are dropped.
  * The chunk stays in flight until SWAPMIG_IN_FLIGHT more chunks have been submitted or
@@ -544,11 +563,12 @@ static void swapmig_evict_late(struct swapmig_call *call)
  *
  * Context: process context, sleeps; no locks held.
  */
-void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
+void swapmig_evict(struct swapmig_call *call, struct list_head *folios,
+		   struct list_head *unmapped)
 {
 	struct list_head *slot;
 
-	if (list_empty(folios))
+	if (list_empty(folios) && list_empty(unmapped))
 		return;
 
 	slot = &call->in_flight[call->nr_submitted++ % SWAPMIG_IN_FLIGHT];
@@ -556,6 +576,7 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios)
 	swapmig_keep_protected(call, folios);
 	swapmig_redirect_folios(call, folios);
 	list_splice_init(folios, slot);
+	list_splice_init(unmapped, slot);
 	swapmig_evict_round(call, slot);
 	swapmig_limit_in_flight(call, slot);
 }

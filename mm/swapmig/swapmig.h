@@ -7,6 +7,7 @@
 #ifndef _MM_SWAPMIG_H
 #define _MM_SWAPMIG_H
 
+#include <linux/bitmap.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
@@ -52,6 +53,7 @@ struct swapmig_nodemap {
  * struct swapmig_chunk - folios isolated under one hold of mmap_lock
  * @swap: folios that are evicted, or else moved, the lowest address last, as reclaim takes
  *	its lists from the tail
+ * @unmapped: such folios that the batch has given a slot and unmapped
  * @direct: folios that are moved, or else evicted
  * @files: file folios that are moved, and dropped only if their target node is full
  * @unevictable: folios that may only be moved, hugetlb included
@@ -59,6 +61,7 @@ struct swapmig_nodemap {
  */
 struct swapmig_chunk {
 	struct list_head swap;
+	struct list_head unmapped;
 	struct list_head direct;
 	struct list_head files;
 	struct list_head unevictable;
@@ -69,10 +72,12 @@ struct swapmig_chunk {
  * struct swapmig_batch - folios that the walk has unmapped
  * @folios: locked folios, replaced by migration entries in the page tables; the
  *	reference of each entry is ours
+ * @evict: which of @folios take the swap path
  * @nr: the number of @folios
  */
 struct swapmig_batch {
 	struct folio *folios[SWAPMIG_CHUNK_PAGES];
+	DECLARE_BITMAP(evict, SWAPMIG_CHUNK_PAGES);
 	unsigned int nr;
 };
 
@@ -165,7 +170,9 @@ int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid);
 
 /* evict.c */
 void swapmig_account_list(struct list_head *folios, int sign);
-void swapmig_evict(struct swapmig_call *call, struct list_head *folios);
+bool swapmig_memcg_protected(struct swapmig_call *call, struct mem_cgroup *memcg);
+void swapmig_evict(struct swapmig_call *call, struct list_head *folios,
+		   struct list_head *unmapped);
 void swapmig_evict_finish(struct swapmig_call *call);
 
 /* refault.c */
@@ -211,8 +218,8 @@ int swapmig_move(struct swapmig_call *call, struct list_head *folios);
 
 /* batch.c */
 bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
-			unsigned long addr, pte_t *ptep, struct page *page);
-void swapmig_batch_move(struct swapmig_call *call, struct list_head *rest);
+			unsigned long addr, pte_t *ptep, struct page *page, bool evict);
+void swapmig_batch_migrate(struct swapmig_call *call, struct swapmig_chunk *chunk);
 
 /* sharing.c */
 bool swapmig_may_evict_file(struct vm_area_struct *vma);

@@ -190,13 +190,13 @@ static bool swapmig_redirect_present(struct swapmig_scan *wc,
 static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vma,
 			      unsigned long addr, pte_t *pte, struct page *page)
 {
-	if (!wc->take || !wc->direct || wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
+	if (!wc->take || wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
 	    !node_isset(page_to_nid(page), wc->call->map.sources))
 		return false;
 
 	/* A row of pages that are taken would hold this lock for long. */
 	swapmig_lru_unlock(&wc->lru);
-	if (!swapmig_batch_take(&wc->call->batch, vma, addr, pte, page))
+	if (!swapmig_batch_take(&wc->call->batch, vma, addr, pte, page, !wc->direct))
 		return false;
 
 	wc->chunk->nr_pages++;
@@ -599,7 +599,7 @@ static const struct mm_walk_ops swapmig_walk_ops = {
  * @chunk: an empty chunk to fill
  *
  * Isolates pages that are mapped and on a source node, up to SWAPMIG_CHUNK_PAGES base
- * pages.  Those that are to be moved and fit are unmapped at once and added to the batch
+ * pages.  Common ones are unmapped at once and added to the batch
  * of @call: see swapmig_batch_take().  Pages that are off the LRU or under migration are
  * counted as busy.  Pages that are in swap get their refault nodes.
  *
