@@ -150,7 +150,7 @@ static unsigned long swapmig_migrate(struct swapmig_call *call)
 	int pass;
 
 	while (!call->ended && swapmig_nodemap_next(&call->map)) {
-		/* What is hot is missed first, and has the room on the target first. */
+		/* What is hot is wanted back soonest, and has the room on the target first. */
 		if (call->path == SWAPMIG_AUTO) {
 			call->hot_only = true;
 			swapmig_migrate_pass(call);
@@ -246,7 +246,7 @@ static pid_t swapmig_mm_pid(struct mm_struct *mm)
  *
  * Each page on a source node, see swapmig_nodemap_init(), takes the preferred path, or
  * else the other one.  On the swap path it is evicted: written to swap, and allocated
- * on its refault node when it is next touched.  Page cache of a file is moved on both
+ * on its refault node when it is next touched.  Page cache of a file is moved on all
  * paths.  It is dropped only if its target node is full and swapmig_may_evict_file()
  * lets the caller.  References do not protect a page.  The call waits for write-back: when it
  * returns, the frames of evicted pages are free.  On the direct path a page is moved

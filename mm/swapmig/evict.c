@@ -30,8 +30,8 @@
 #define SWAPMIG_EVICT_ROUNDS	5
 
 /*
- * The share of a node's inactive pages that a call may have isolated.  From an eighth on,
- * those who need memory of the node wait until there are fewer, see too_many_isolated().
+ * The share of a node's inactive pages that may be isolated before a call waits.  From an
+ * eighth on, reclaim does, see too_many_isolated().
  */
 #define SWAPMIG_ISOLATED_SHARE	16
 
@@ -421,7 +421,7 @@ static void swapmig_keep_hot(struct swapmig_call *call, struct list_head *folios
 	if (call->path != SWAPMIG_AUTO)
 		return;
 	list_for_each_entry_safe(folio, next, folios, lru)
-		if (folio_test_swapcache(folio) && folio_mapped(folio))
+		if (folio_test_swapbacked(folio) && folio_mapped(folio))
 			list_move(&folio->lru, &call->leftover);
 }
 
@@ -507,8 +507,9 @@ static bool swapmig_node_crowded(struct swapmig_call *call)
 
 	for_each_node_mask(nid, call->map.sources) {
 		struct pglist_data *pgdat = NODE_DATA(nid);
+		unsigned long nr = node_page_state(pgdat, NR_ISOLATED_ANON);
 
-		if (node_page_state(pgdat, NR_ISOLATED_ANON) + SWAPMIG_CHUNK_PAGES >
+		if (nr && nr + SWAPMIG_CHUNK_PAGES >
 		    node_page_state(pgdat, NR_INACTIVE_ANON) / SWAPMIG_ISOLATED_SHARE)
 			return true;
 	}

@@ -4,7 +4,7 @@
  *
  * At the beginning of a sampling window the accessed bits of the process's page tables
  * are cleared.  A page is hot if its bit is set when a walk comes to it after the window.
- * Only bits of pages on source nodes are cleared: those pages are migrated soon, and
+ * Only bits of pages on source nodes are cleared: nearly all of these are migrated soon, so
  * nobody else needs to know how old they are.
  */
 #include <linux/hugetlb.h>
@@ -71,7 +71,8 @@ static void swapmig_hot_clear_pmd(struct swapmig_sample *sample,
 	page = pmd_page(*pmd);
 	if (is_huge_zero_page(page) || !node_isset(page_to_nid(page), *sample->sources))
 		return;
-	if (pmdp_clear_young_notify(vma, addr, pmd))
+	if (pmdp_test_and_clear_young(vma, addr, pmd) |
+	    mmu_notifier_clear_flush_young(vma->vm_mm, addr, addr + HPAGE_PMD_SIZE))
 		swapmig_hot_cleared(sample, page_folio(page), HPAGE_PMD_NR);
 }
 #else
@@ -87,7 +88,6 @@ static int swapmig_hot_clear_ptes(pmd_t *pmd, unsigned long addr, unsigned long 
 {
 	struct swapmig_sample *sample = walk->private;
 	struct vm_area_struct *vma = walk->vma;
-	bool notify = mm_has_notifiers(walk->mm);
 	int err = swapmig_hot_pause(sample, addr);
 	pte_t *mapped_pte, *pte;
 	struct page *page;
@@ -109,14 +109,15 @@ static int swapmig_hot_clear_ptes(pmd_t *pmd, unsigned long addr, unsigned long 
 
 	sample->scanned += (end - addr) >> PAGE_SHIFT;
 	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	/* A device or guest may have accessed what the process has not. */
+	sample->nr_accessed += mmu_notifier_clear_flush_young(walk->mm, addr, end);
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
-		/* A device or guest may have accessed what the process has not. */
-		if (!pte_present(*pte) || (!pte_young(*pte) && !notify))
+		if (!pte_present(*pte) || !pte_young(*pte))
 			continue;
 		page = vm_normal_page(vma, addr, *pte);
 		if (!page || !node_isset(page_to_nid(page), *sample->sources))
 			continue;
-		if (ptep_clear_young_notify(vma, addr, pte))
+		if (ptep_test_and_clear_young(vma, addr, pte))
 			swapmig_hot_cleared(sample, page_folio(page), 1);
 	}
 	pte_unmap_unlock(mapped_pte, ptl);
@@ -184,9 +185,10 @@ static bool swapmig_hot_clear(struct mm_struct *mm, struct swapmig_sample *sampl
  * @call: the call
  *
  * Clears the accessed bits of the pages on source nodes, flushes the process's TLB
- * entries once, and waits for the sampling window, see swapmig_window_ms().  If that is 0,
- * the bits are left as they are, and so they are for a caller that migrates itself: it
- * uses nothing while it waits.
+ * entries once, and waits for the sampling window, see swapmig_window_ms().  It does not wait
+ * if no bit was set: the process has used nothing of these since they were last cleared.  If
+ * the window is 0, the bits are left as they are, and so they are for a caller that
+ * migrates itself.
  *
  * Context: process context, sleeps; takes and releases mmap_lock for reading.
  * Return: false if the process has exited or the caller has been killed.
@@ -203,6 +205,8 @@ bool swapmig_hot_sample(struct swapmig_call *call)
 	if (!swapmig_hot_clear(mm, &sample))
 		return false;
 	trace_swapmig_sample(mm, sample.nr_accessed, window);
+	if (!sample.nr_accessed)
+		return true;
 
 	end = jiffies + msecs_to_jiffies(window);
 	while (time_before(jiffies, end)) {
@@ -251,7 +255,9 @@ bool swapmig_hot_ptes(struct vm_area_struct *vma, unsigned long addr, pte_t *pte
 bool swapmig_hot_pmd(struct vm_area_struct *vma, unsigned long addr, pmd_t *pmd)
 {
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-	return pmd_young(*pmd) || mmu_notifier_test_young(vma->vm_mm, addr);
+	/* A guest may map the huge page in pieces. */
+	return pmd_young(*pmd) ||
+	       mmu_notifier_clear_flush_young(vma->vm_mm, addr, addr + HPAGE_PMD_SIZE);
 #else
 	return false;
 #endif

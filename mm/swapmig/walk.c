@@ -57,7 +57,7 @@ static int swapmig_walk_pause(struct swapmig_scan *wc, unsigned long addr)
 }
 
 /*
- * On the path "auto", each page has its own.  Returns false if a later pass takes the
+ * On the path "auto", each page has a path of its own.  Returns false if a later pass takes the
  * current page.
  */
 static bool swapmig_walk_choose(struct swapmig_scan *wc, bool hot)
@@ -222,10 +222,13 @@ static bool swapmig_walk_hot(struct swapmig_scan *wc, struct vm_area_struct *vma
 	unsigned int nr = 1;
 
 	if (folio_test_large(folio)) {
-		nr = min(folio_nr_pages(folio) - folio_page_idx(folio, page),
-			 (end - addr) >> PAGE_SHIFT);
+		nr = min_t(unsigned long, folio_nr_pages(folio) - folio_page_idx(folio, page),
+			   (end - addr) >> PAGE_SHIFT);
 		wc->scanned += nr - 1;
 	}
+	/* This may take a while, and a lock that is taken with interrupts on. */
+	if (nr > 1 || mm_has_notifiers(vma->vm_mm))
+		swapmig_lru_unlock(&wc->lru);
 	return swapmig_hot_ptes(vma, addr, pte, nr);
 }
 
@@ -236,7 +239,8 @@ static bool swapmig_walk_present(struct swapmig_scan *wc, struct vm_area_struct 
 {
 	struct folio *folio = page_folio(page);
 
-	if (wc->call->path == SWAPMIG_AUTO) {
+	if (wc->call->path == SWAPMIG_AUTO &&
+	    node_isset(folio_nid(folio), wc->call->map.sources)) {
 		if (folio == wc->done)
 			return true;
 		if (!swapmig_walk_choose(wc, swapmig_walk_hot(wc, vma, addr, end, pte, page))) {
@@ -433,6 +437,7 @@ static int swapmig_walk_huge_pmd(pmd_t *pmd, unsigned long addr,
 
 	page = pmd_page(*pmd);
 	if (is_huge_zero_page(page) ||
+	    !node_isset(page_to_nid(page), wc->call->map.sources) ||
 	    !swapmig_walk_choose(wc, swapmig_hot_pmd(walk->vma, addr, pmd)) ||
 	    swapmig_walk_page(wc, walk->vma, addr, page, HPAGE_PMD_NR))
 		return 0;
