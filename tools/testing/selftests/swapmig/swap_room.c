@@ -516,18 +516,21 @@ static long long killed_in_group(SM_ARGS(room))
 	return sm_read_key(path, "oom_kill");
 }
 
-/* The migrator sleeps in the kernel, and nothing is isolated or freed any more. */
+/*
+ * The migrator sleeps in the kernel, pages are being written, and nothing is freed any more.
+ * What is isolated does not tell: hot-remove of a huge page leaves that count too low.
+ */
 static int wait_until_stuck(SM_ARGS(room))
 {
-	long long was = -1, isolated;
+	long long was = -1, evicted;
 	int same = 0;
 
 	while (same < 50) {
 		usleep(10000 * sm_slow());
-		isolated = sm_vmstat("nr_isolated_anon");
-		same = isolated && isolated == was &&
+		evicted = sm_vmstat("swapmig_evicted");
+		same = evicted == was && sm_vmstat("nr_writeback") &&
 		       sm_state(self->migrator) == 'D' ? same + 1 : 0;
-		was = isolated;
+		was = evicted;
 		if (sm_state(self->migrator) == 'Z')
 			return -1;
 	}
