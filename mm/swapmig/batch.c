@@ -20,6 +20,7 @@
 #include <linux/memcontrol.h>
 #include <linux/migrate.h>
 #include <linux/mm_inline.h>
+#include <linux/mmu_notifier.h>
 #include <linux/page_owner.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
@@ -52,6 +53,25 @@ struct swapmig_group {
 	/* how often @dst has become mapped; zapping it may follow at once */
 	unsigned short nr_mapped[SWAPMIG_GROUP_PAGES];
 };
+
+/**
+ * swapmig_batch_suits - may pages of a mapping be added to a batch?
+ * @vma: the mapping
+ *
+ * A device or guest that maps the memory is told of each page by migrate_pages() and
+ * reclaim.  The walk could only tell of whole page tables, with pages that stay, and would
+ * wait for the device with folios locked.  The stack of a process in exec is about to be
+ * shifted, without the locks that swapmig_group_map() relies on.  What is mlocked is left to
+ * migrate_pages().
+ *
+ * Context: mmap_lock is held, and keeps the answer from changing.
+ * Return: whether swapmig_batch_take() may be called for it.
+ */
+bool swapmig_batch_suits(struct vm_area_struct *vma)
+{
+	return !mm_has_notifiers(vma->vm_mm) && !(vma->vm_flags & VM_LOCKED) &&
+	       !vma_is_temporary_stack(vma);
+}
 
 /* Is the process's entry for this folio the only thing that refers to it? */
 static bool swapmig_batch_fits(struct folio *folio)
@@ -93,7 +113,7 @@ static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
 /**
  * swapmig_batch_take - unmap a page and add it to the batch
  * @batch: the batch
- * @vma: the mapping
+ * @vma: the mapping, which swapmig_batch_suits()
  * @addr: the address of @page there
  * @ptep: the present page-table entry that maps @page
  * @page: the page
@@ -105,8 +125,6 @@ static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
  *
  * The folio lock keeps out whatever could map the folio again or find it in the swap
  * cache.  mmap_lock keeps out fork.  So a folio that is found to be mapped once stays so.
- * The stack of a process in exec is about to be shifted, without the locks that
- * swapmig_group_map() relies on: its pages are not taken.
  *
  * Context: mmap_lock and the page-table lock are held.  Does not sleep.
  * Return: whether the page has been taken; if not, it is as it was.
@@ -120,8 +138,7 @@ bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
 	pte_t pte;
 
 	mmap_assert_locked(mm);
-	if (batch->nr == ARRAY_SIZE(batch->folios) || (vma->vm_flags & VM_LOCKED) ||
-	    vma_is_temporary_stack(vma) || !swapmig_batch_fits(folio) || !folio_trylock(folio))
+	if (batch->nr == ARRAY_SIZE(batch->folios) || !folio_trylock(folio))
 		return false;
 	if (!swapmig_batch_fits(folio))
 		goto unlock;
@@ -154,7 +171,8 @@ bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
 	if (!(batch->nr % SWAPMIG_GROUP_PAGES) ||
 	    batch->folios[batch->nr - 1]->mapping != folio->mapping)
 		get_anon_vma(folio_anon_vma(folio));
-	__assign_bit(batch->nr, batch->evict, evict);
+	if (evict)
+		__set_bit(batch->nr, batch->evict);
 	batch->folios[batch->nr++] = folio;
 	return true;
 unlock:
@@ -233,17 +251,21 @@ static void swapmig_group_add_to_swap(struct swapmig_call *call,
 				      struct swapmig_group *group)
 {
 	struct reclaim_state rs = { .refault_map = &call->map };
-	unsigned int noreclaim_flag = memalloc_noreclaim_save();
+	unsigned int bit = group->first, end = bit + group->nr;
 	struct mem_cgroup *memcg = NULL;
+	unsigned int noreclaim_flag;
 	bool protected = false;
-	unsigned int i;
 
+	bit = find_next_bit(call->batch.evict, end, bit);
+	if (bit == end)
+		return;
+
+	noreclaim_flag = memalloc_noreclaim_save();
 	current->reclaim_state = &rs;
-	for (i = 0; i < group->nr; i++) {
+	for_each_set_bit_from(bit, call->batch.evict, end) {
+		unsigned int i = bit - group->first;
 		struct folio *folio = group->src[i];
 
-		if (!test_bit(group->first + i, call->batch.evict))
-			continue;
 		if (folio_memcg(folio) != memcg) {
 			memcg = folio_memcg(folio);
 			protected = swapmig_memcg_protected(call, memcg);
@@ -320,8 +342,9 @@ static void swapmig_group_copy(struct swapmig_group *group, unsigned int i)
 }
 
 /* As try_to_unmap_one(), for a small anonymous folio with a migration entry. */
-static bool swapmig_group_swap_pte(struct folio *folio, struct vm_area_struct *vma,
-				   unsigned long addr, pte_t *ptep, swp_entry_t migration)
+static noinline bool swapmig_group_swap_pte(struct folio *folio, struct vm_area_struct *vma,
+					    unsigned long addr, pte_t *ptep,
+					    swp_entry_t migration)
 {
 	swp_entry_t entry = folio_swap_entry(folio);
 	struct mm_struct *mm = vma->vm_mm;
@@ -363,7 +386,8 @@ static void swapmig_group_map_pte(struct swapmig_group *group, unsigned int i,
 	entry = pte_to_swp_entry(*ptep);
 	if (!is_migration_entry(entry) || swp_offset_pfn(entry) != folio_pfn(src))
 		return;
-	if (folio_test_swapcache(src) && swapmig_group_swap_pte(src, vma, addr, ptep, entry))
+	if (dst == src && folio_test_swapcache(src) &&
+	    swapmig_group_swap_pte(src, vma, addr, ptep, entry))
 		return;
 
 	folio_get(dst);
@@ -483,8 +507,7 @@ static void swapmig_group_migrate(struct swapmig_call *call, struct swapmig_grou
 
 	for (i = 0; i < group->nr; i++) {
 		struct folio *src = group->src[i], *dst = group->dst[i];
-		bool evict = test_bit(group->first + i, call->batch.evict);
-		bool unmapped = evict && folio_test_swapcache(src);
+		bool unmapped = dst == src && folio_test_swapcache(src);
 
 		/* This wakes up those who wait for a migration entry to go. */
 		folio_unlock(src);
@@ -498,7 +521,8 @@ static void swapmig_group_migrate(struct swapmig_call *call, struct swapmig_grou
 			list_add(&src->lru, &chunk->unmapped);
 		} else if (test_bit(i, group->isolated)) {
 			swapmig_account_isolated(src, 1);
-			list_add(&src->lru, evict ? &chunk->swap : move);
+			list_add(&src->lru, test_bit(group->first + i, call->batch.evict) ?
+				 &chunk->swap : move);
 		} else {
 			/* If it is not mapped, the process has freed it. */
 			call->nr_busy += folio_mapped(src);
@@ -571,5 +595,6 @@ void swapmig_batch_migrate(struct swapmig_call *call, struct swapmig_chunk *chun
 		cond_resched();
 	}
 	call->batch.nr = 0;
+	bitmap_zero(call->batch.evict, SWAPMIG_CHUNK_PAGES);
 	swapmig_account_list(&chunk->unmapped, 1);
 }

@@ -217,6 +217,7 @@ static inline int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
 int swapmig_move(struct swapmig_call *call, struct list_head *folios);
 
 /* batch.c */
+bool swapmig_batch_suits(struct vm_area_struct *vma);
 bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
 			unsigned long addr, pte_t *ptep, struct page *page, bool evict);
 void swapmig_batch_migrate(struct swapmig_call *call, struct swapmig_chunk *chunk);

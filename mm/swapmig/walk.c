@@ -37,7 +37,8 @@ struct swapmig_scan {
 	struct swapmig_chunk *chunk;
 	unsigned int scanned;
 	bool unnoted;		/* swapmig_seen_add() has failed */
-	bool take;		/* pages may be unmapped by the walk, see batch.c */
+	bool take;		/* those of the current VMA may be unmapped, see batch.c */
+	bool choose;		/* each page has a path of its own */
 	bool direct;		/* the current page takes the direct path */
 	unsigned long taken, taken_end;	/* where that has been done under the current lock */
 	bool may_evict_file;	/* the file of the current VMA */
@@ -62,7 +63,7 @@ static int swapmig_walk_pause(struct swapmig_scan *wc, unsigned long addr)
  */
 static bool swapmig_walk_choose(struct swapmig_scan *wc, bool hot)
 {
-	if (wc->call->path != SWAPMIG_AUTO)
+	if (!wc->choose)
 		return true;
 	wc->direct = hot;
 	return hot || !wc->call->hot_only;
@@ -239,7 +240,7 @@ static bool swapmig_walk_present(struct swapmig_scan *wc, struct vm_area_struct 
 {
 	struct folio *folio = page_folio(page);
 
-	if (wc->call->path == SWAPMIG_AUTO &&
+	if (wc->choose &&
 	    node_isset(folio_nid(folio), wc->call->map.sources)) {
 		if (folio == wc->done)
 			return true;
@@ -402,6 +403,7 @@ static int swapmig_walk_vma(unsigned long start, unsigned long end,
 	if (!vma_migratable(vma) && !is_vm_hugetlb_page(vma))
 		return 1;
 	wc->may_evict_file = swapmig_may_evict_file(vma);
+	wc->take = swapmig_batch_suits(vma);
 	return swapmig_walk_shmem(wc, vma, start, end);
 }
 
@@ -629,12 +631,7 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 
 	err = mmap_read_lock_killable(mm);
 	if (!err) {
-		/*
-		 * A device or guest that maps the memory is told of each page by
-		 * migrate_pages().  The walk could only tell of whole page tables, with
-		 * pages that stay, and would wait for the device with folios locked.
-		 */
-		wc.take = !mm_has_notifiers(mm);
+		wc.choose = call->path == SWAPMIG_AUTO;
 		wc.direct = call->path == SWAPMIG_DIRECT || !call->evict;
 		err = walk_page_range(mm, call->next, mm->task_size,
 				      &swapmig_walk_ops, &wc);
