@@ -16,13 +16,10 @@
 #define LEN	(4 * MIB)
 #define SEED	43
 #define OTHER	12345		/* a user that is neither root nor nobody */
-#define TRACING	"/sys/kernel/tracing/instances"
-#define TRACE	TRACING "/swapmig-test"
 
 FIXTURE(choice)
 {
 	char *addr;
-	bool traced;
 };
 
 FIXTURE_SETUP(choice)
@@ -33,10 +30,7 @@ FIXTURE_SETUP(choice)
 
 FIXTURE_TEARDOWN(choice)
 {
-	if (self->traced) {
-		sm_write(TRACE "/events/swapmig/enable", "0");
-		rmdir(TRACE);
-	}
+	sm_trace_end();
 	if (self->addr)
 		munmap(self->addr, LEN);
 	sm_unbind();
@@ -199,7 +193,7 @@ static unsigned long mask_field(const char *line, const char *name)
 
 static int read_story(struct story *s, int target)
 {
-	FILE *f = fopen(TRACE "/trace", "r");
+	FILE *f = fopen(SM_TRACE "/trace", "r");
 	char line[1024], *p;
 	long n;
 
@@ -244,15 +238,6 @@ static int read_story(struct story *s, int target)
 	return 0;
 }
 
-static int start_trace(struct _test_data_choice *self)
-{
-	rmdir(TRACE);
-	if (mkdir(TRACE, 0700))
-		return -1;
-	self->traced = true;
-	return sm_write(TRACE "/events/swapmig/enable", "1");
-}
-
 static void traced(SM_ARGS(choice), const char *path)
 {
 	struct sm_buffer buf = { .len = LEN, .seed = SEED,
@@ -262,7 +247,7 @@ static void traced(SM_ARGS(choice), const char *path)
 	struct sm_peer peer;
 	struct story s;
 
-	SM_NEED(sm_lacks_path(TRACING));
+	SM_NEED(sm_lacks_traces());
 	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(path));
 	buf.addr = sm_map(LEN);
@@ -270,7 +255,8 @@ static void traced(SM_ARGS(choice), const char *path)
 	ASSERT_EQ(0, sm_peer_start(&peer, sm_serve_buffer, &buf));
 	ASSERT_EQ(0, sm_peer_ask(&peer, SM_PEER_FILL));
 
-	ASSERT_EQ(0, start_trace(self));
+	sm_trace_end();
+	ASSERT_EQ(0, sm_trace(NULL));
 	EXPECT_EQ(0, sm_migrate(peer.pid, sm_from(), sm_to()));
 	ASSERT_EQ(0, read_story(&s, sm_node(1)));
 	EXPECT_EQ(1, s.begins);

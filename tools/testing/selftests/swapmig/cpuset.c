@@ -457,8 +457,6 @@ SM_TEST_F(cpuset, writer_without_target_node)
  * A migration that does not end before the test wants it to: io.max lets the swap
  * device write two bytes a second for the group A, and no less can be had.
  */
-#define TRACING	"/sys/kernel/tracing/instances"
-#define TRACE	TRACING "/swapmig.cpuset"
 #define THREADS	150
 
 #define PEER_THREADS	102
@@ -497,21 +495,6 @@ static int limit_writes(struct _test_data_blocked *self, const char *limit)
 	return sm_limit_writes(self->groups.root, A, limit);
 }
 
-/* How often the trace has @event. */
-static int traced(const char *event)
-{
-	FILE *f = fopen(TRACE "/trace", "r");
-	char line[1024];
-	int n = 0;
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		n += !!strstr(line, event);
-	fclose(f);
-	return n;
-}
-
 FIXTURE_SETUP(blocked)
 {
 	struct _test_data_cpuset *groups = &self->groups;
@@ -519,7 +502,7 @@ FIXTURE_SETUP(blocked)
 	SM_NEED(sm_lacks_limits());
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_swap(SM_DISK));
-	SM_NEED(sm_lacks_path(TRACING));
+	SM_NEED(sm_lacks_traces());
 	groups->version = 2;
 	groups->migrates = true;
 	groups->fd = -1;
@@ -551,10 +534,9 @@ FIXTURE_SETUP(blocked)
 	ASSERT_EQ(0, sm_cgroup_attach(groups->root, B, self->other.pid));
 	ASSERT_EQ(0, sm_peer_ask(&groups->peer, SM_PEER_FILL));
 	ASSERT_EQ(0, sm_peer_ask(&self->other, SM_PEER_FILL));
-	rmdir(TRACE);
-	ASSERT_EQ(0, mkdir(TRACE, 0700));
-	ASSERT_EQ(0, sm_write(TRACE "/events/swapmig/swapmig_begin/enable", "1"));
-	ASSERT_EQ(0, sm_write(TRACE "/events/swapmig/swapmig_end/enable", "1"));
+	sm_trace_end();
+	ASSERT_EQ(0, sm_trace("swapmig_begin"));
+	ASSERT_EQ(0, sm_trace("swapmig_end"));
 }
 
 FIXTURE_TEARDOWN(blocked)
@@ -565,7 +547,7 @@ FIXTURE_TEARDOWN(blocked)
 	sm_peer_end(&self->other);
 	if (self->ring >= 0)
 		close(self->ring);
-	rmdir(TRACE);
+	sm_trace_end();
 	close(self->groups.root);
 	clear_root(2);
 	sm_cleanup();
@@ -574,7 +556,7 @@ FIXTURE_TEARDOWN(blocked)
 /* Begin to migrate @group, which does not end before limit_writes() says so. */
 static void block(SM_ARGS(blocked), const char *group)
 {
-	int before = traced("swapmig_begin:");
+	int before = sm_traced("swapmig_begin:");
 
 	ASSERT_EQ(0, limit_writes(self, "2"));
 	self->writer = sm_fork();
@@ -582,7 +564,7 @@ static void block(SM_ARGS(blocked), const char *group)
 	if (!self->writer)
 		_exit(group_set(&self->groups, group, "cpuset.mems",
 				self->groups.node[1]) ? 1 : 0);
-	while (traced("swapmig_begin:") <= before)
+	while (sm_traced("swapmig_begin:") <= before)
 		ASSERT_EQ(0, waitpid(self->writer, NULL, WNOHANG));
 }
 
@@ -680,7 +662,7 @@ SM_TEST_F(blocked, two_at_a_time)
 		_exit(group_set(&self->groups, B, "cpuset.mems",
 				self->groups.node[1]) ? 1 : 0);
 	EXPECT_EQ(0, ends(pid));
-	EXPECT_EQ(1, traced("swapmig_end:"));
+	EXPECT_EQ(1, sm_traced("swapmig_end:"));
 	EXPECT_EQ(0, sm_on_node(self->other.pid, self->groups.buf.addr, LEN,
 				sm_node(0)));
 	EXPECT_LE(sm_pages(LEN), sm_vmstat("swapmig_evicted") - evicted);
@@ -702,8 +684,8 @@ SM_TEST_F(blocked, killed_writer)
 	ASSERT_LT(0, second);
 	kill(second, SIGKILL);
 	EXPECT_EQ(SIGKILL, ends(second));
-	EXPECT_EQ(1, traced("swapmig_begin:"));
-	EXPECT_EQ(0, traced("swapmig_end:"));
+	EXPECT_EQ(1, sm_traced("swapmig_begin:"));
+	EXPECT_EQ(0, sm_traced("swapmig_end:"));
 
 	kill(self->writer, SIGKILL);
 	EXPECT_EQ(SIGKILL, ends(self->writer));
@@ -754,10 +736,10 @@ SM_TEST_F(blocked, in_order)
 	block(_metadata, self, A);
 	second = change_back(self);
 	ASSERT_LT(0, second);
-	EXPECT_EQ(1, traced("swapmig_begin:"));
+	EXPECT_EQ(1, sm_traced("swapmig_begin:"));
 	unblock(_metadata, self);
 	EXPECT_EQ(0, sm_reap(second));
-	EXPECT_EQ(2, traced("swapmig_end:"));
+	EXPECT_EQ(2, sm_traced("swapmig_end:"));
 	EXPECT_EQ(0, sm_peer_ask(&self->groups.peer, SM_PEER_BAD));
 	EXPECT_EQ(sm_pages(LEN), sm_on_node(self->groups.peer.pid,
 					    self->groups.buf.addr, LEN,
@@ -798,8 +780,8 @@ SM_TEST_F(blocked, many_threads)
 	ASSERT_EQ(0, sm_peer_ask(&self->groups.peer, PEER_THREADS));
 	EXPECT_EQ(0, group_set(&self->groups, A, "cpuset.mems",
 			       self->groups.node[1]));
-	EXPECT_EQ(1, traced("swapmig_begin:"));
-	EXPECT_EQ(1, traced("swapmig_end:"));
+	EXPECT_EQ(1, sm_traced("swapmig_begin:"));
+	EXPECT_EQ(1, sm_traced("swapmig_end:"));
 	EXPECT_EQ(0, sm_on_node(self->groups.peer.pid, self->groups.buf.addr,
 				LEN, sm_node(0)));
 	EXPECT_EQ(0, sm_peer_ask(&self->groups.peer, SM_PEER_BAD));
@@ -849,15 +831,15 @@ SM_TEST_F(blocked, io_uring)
 
 	ASSERT_EQ(0, limit_writes(self, "2"));
 	ASSERT_EQ(1, syscall(SYS_io_uring_enter, self->ring, 1, 0, 0, NULL, 0));
-	while (traced("swapmig_begin:") < 1 &&
+	while (sm_traced("swapmig_begin:") < 1 &&
 	       !__atomic_load_n(tail, __ATOMIC_ACQUIRE))
 		;
 	EXPECT_EQ(0, __atomic_load_n(tail, __ATOMIC_ACQUIRE));
-	EXPECT_EQ(0, traced("swapmig_end:"));
+	EXPECT_EQ(0, sm_traced("swapmig_end:"));
 	EXPECT_EQ(0, limit_writes(self, "max"));
 	ASSERT_EQ(0, syscall(SYS_io_uring_enter, self->ring, 0, 1,
 			     IORING_ENTER_GETEVENTS, NULL, 0));
-	EXPECT_EQ(1, traced("swapmig_end:"));
+	EXPECT_EQ(1, sm_traced("swapmig_end:"));
 	EXPECT_EQ((int)strlen(pid), ((struct io_uring_cqe *)
 				     (rings + params.cq_off.cqes))->res);
 	EXPECT_EQ(0, sm_on_node(self->groups.peer.pid, self->groups.buf.addr,

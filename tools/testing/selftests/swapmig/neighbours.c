@@ -139,9 +139,6 @@ SM_TEST_F(neighbours, full_target)
 	EXPECT_EQ(0, sm_bad(self->addr, LEN, SEED));
 }
 
-#define TRACING	"/sys/kernel/tracing/instances"
-#define TRACE	TRACING "/swapmig.neighbours"
-#define CHUNKS	TRACE "/events/swapmig/swapmig_chunk/enable"
 #define MAPPINGS	200
 
 /* Memory of a file that the process has mapped many times. */
@@ -170,14 +167,13 @@ FIXTURE_SETUP(mappings)
 {
 	self->fd = -1;
 	SM_BEGIN(2);
-	SM_NEED(sm_lacks_path(TRACING));
+	SM_NEED(sm_lacks_traces());
 	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->fd = memfd_create("swapmig", MFD_CLOEXEC);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ftruncate(self->fd, LEN));
-	rmdir(TRACE);
-	ASSERT_EQ(0, mkdir(TRACE, 0700));
+	sm_trace_end();
 }
 
 FIXTURE_TEARDOWN(mappings)
@@ -187,8 +183,7 @@ FIXTURE_TEARDOWN(mappings)
 			munmap(self->addr[i], LEN);
 	if (self->fd >= 0)
 		close(self->fd);
-	sm_write(CHUNKS, "0");
-	rmdir(TRACE);
+	sm_trace_end();
 	sm_unbind();
 	sm_cleanup();
 }
@@ -198,7 +193,7 @@ static long entries_looked_at(void)
 {
 	char line[512], *p;
 	long all = 0;
-	FILE *f = fopen(TRACE "/trace", "r");
+	FILE *f = fopen(SM_TRACE "/trace", "r");
 
 	if (!f)
 		return -1;
@@ -230,9 +225,8 @@ SM_TEST_F(mappings, of_one_file)
 	ASSERT_EQ(pages - 1,
 		  sm_on_node(0, self->addr[0], LEN, sm_node(0)));
 
-	ASSERT_EQ(0, sm_write(CHUNKS, "1"));
+	ASSERT_EQ(0, sm_trace("swapmig_chunk"));
 	EXPECT_EQ(0, sm_migrate(0, sm_bit(sm_node(0)), sm_bit(sm_node(1))));
-	ASSERT_EQ(0, sm_write(CHUNKS, "0"));
 	looked = entries_looked_at();
 	EXPECT_LE(pages, looked);
 	/* Page cache, page tables, those of the program; a few for each mapping. */

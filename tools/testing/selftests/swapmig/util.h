@@ -3,7 +3,7 @@
  * What the tests of swap migration share. The rooms of the library, each of which
  * calls only rooms to its left:
  *
- *	files, numa, pages, processes, settings, swap, cgroups, leaks, machine
+ *	files, traces, numa, pages, processes, settings, swap, cgroups, leaks, machine
  *
  * Functions return -1 with errno set when they fail, unless said otherwise. Those
  * called sm_lacks_*() return NULL, or a text that says what the machine lacks.
@@ -12,6 +12,7 @@
 #define SWAPMIG_UTIL_H
 
 #include "lib/files.h"
+#include "lib/traces.h"
 #include "lib/numa.h"
 #include "lib/pages.h"
 #include "lib/processes.h"

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the tracepoints of swap migration say. See traces.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "traces.h"
+
+const char *sm_lacks_traces(void)
+{
+	return sm_lacks_path(SM_TRACES);
+}
+
+int sm_trace(const char *event)
+{
+	char path[SM_PATH_LEN];
+
+	if (mkdir(SM_TRACE, 0700) && errno != EEXIST)
+		return -1;
+	snprintf(path, sizeof(path), SM_TRACE "/events/swapmig/%s%senable",
+		 event ? event : "", event ? "/" : "");
+	return sm_write(path, "1");
+}
+
+/* Events that are still on do not keep the trace. */
+void sm_trace_end(void)
+{
+	rmdir(SM_TRACE);
+}
+
+int sm_traced(const char *text)
+{
+	FILE *f = fopen(SM_TRACE "/trace", "r");
+	char line[1024];
+	int n = 0;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		n += !!strstr(line, text);
+	fclose(f);
+	return n;
+}
