@@ -41,19 +41,35 @@ int sm_reap(pid_t pid)
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
-char sm_state(pid_t pid)
+/* What /proc/PID/stat has after the name, or -1. */
+static int scan_stat(pid_t pid, const char *format, void *value)
 {
-	char path[32], state = 'X';
+	char path[32];
+	int n;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	f = fopen(path, "r");
 	if (!f)
-		return state;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'X';
+		return -1;
+	n = fscanf(f, format, value);
 	fclose(f);
-	return state;
+	return n == 1 ? 0 : -1;
+}
+
+char sm_state(pid_t pid)
+{
+	char state;
+
+	return scan_stat(pid, "%*d (%*[^)]) %c", &state) ? 'X' : state;
+}
+
+long sm_major_faults(pid_t pid)
+{
+	long faults;
+
+	return scan_stat(pid, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %ld",
+			 &faults) ? -1 : faults;
 }
 
 void sm_kill(pid_t pid)
@@ -101,16 +117,27 @@ int sm_peer_start(struct sm_peer *peer, long (*serve)(int what, void *arg),
 	return 0;
 }
 
-long sm_peer_ask(struct sm_peer *peer, int what)
+int sm_peer_tell(struct sm_peer *peer, int what)
+{
+	if (write(peer->ask, &what, sizeof(what)) == sizeof(what))
+		return 0;
+	errno = ESRCH;
+	return -1;
+}
+
+long sm_peer_hear(struct sm_peer *peer)
 {
 	long ret;
 
-	if (write(peer->ask, &what, sizeof(what)) != sizeof(what) ||
-	    read(peer->answer, &ret, sizeof(ret)) != sizeof(ret)) {
-		errno = ESRCH;
-		return -1;
-	}
-	return ret;
+	if (read(peer->answer, &ret, sizeof(ret)) == sizeof(ret))
+		return ret;
+	errno = ESRCH;
+	return -1;
+}
+
+long sm_peer_ask(struct sm_peer *peer, int what)
+{
+	return sm_peer_tell(peer, what) ? -1 : sm_peer_hear(peer);
 }
 
 void sm_peer_end(struct sm_peer *peer)

@@ -14,6 +14,7 @@
 /* A child that cannot outlive the test. */
 pid_t sm_fork(void);
 int sm_reap(pid_t pid);			/* wait status */
+long sm_major_faults(pid_t pid);
 char sm_state(pid_t pid);		/* 'R', 'S', 'D', ...; 'X' if it is gone */
 void sm_kill(pid_t pid);
 
@@ -33,6 +34,9 @@ struct sm_peer {
 int sm_peer_start(struct sm_peer *peer, long (*serve)(int what, void *arg),
 		  void *arg);
 long sm_peer_ask(struct sm_peer *peer, int what);
+/* The same in two steps, the second of which waits for the answer to the first. */
+int sm_peer_tell(struct sm_peer *peer, int what);
+long sm_peer_hear(struct sm_peer *peer);
 void sm_peer_end(struct sm_peer *peer);
 
 /* The usual peer: a buffer of anonymous memory. */
