@@ -37,11 +37,11 @@ FIXTURE_TEARDOWN(choice)
 	sm_cleanup();
 }
 
-/* The file as it is read, all of it. */
-static const char *choice(void)
+/* A file as it is read, all of it. */
+static const char *text_of(const char *path)
 {
 	static char text[256];
-	int fd = open(SM_PATH, O_RDONLY);
+	int fd = open(path, O_RDONLY);
 	ssize_t n = -1;
 
 	if (fd >= 0) {
@@ -52,19 +52,26 @@ static const char *choice(void)
 	return text;
 }
 
+static const char *choice(void)
+{
+	return text_of(SM_PATH);
+}
+
 SM_TEST_F(choice, names)
 {
 	ASSERT_EQ(0, sm_prefer("swap"));
-	EXPECT_STREQ("[swap] direct\n", choice());
+	EXPECT_STREQ("[swap] direct auto\n", choice());
 	ASSERT_EQ(0, sm_write(SM_PATH, "direct"));
-	EXPECT_STREQ("swap [direct]\n", choice());
+	EXPECT_STREQ("swap [direct] auto\n", choice());
 	ASSERT_EQ(0, sm_write(SM_PATH, "swap\n"));
-	EXPECT_STREQ("[swap] direct\n", choice());
+	EXPECT_STREQ("[swap] direct auto\n", choice());
+	ASSERT_EQ(0, sm_write(SM_PATH, "auto"));
+	EXPECT_STREQ("swap direct [auto]\n", choice());
 	ASSERT_EQ(0, sm_write(SM_PATH, "direct\n"));
-	EXPECT_STREQ("swap [direct]\n", choice());
+	EXPECT_STREQ("swap [direct] auto\n", choice());
 	/* The one it is already. */
 	ASSERT_EQ(0, sm_write(SM_PATH, "direct"));
-	EXPECT_STREQ("swap [direct]\n", choice());
+	EXPECT_STREQ("swap [direct] auto\n", choice());
 }
 
 SM_TEST_F(choice, bad_names)
@@ -82,7 +89,7 @@ SM_TEST_F(choice, bad_names)
 	much[sizeof(much) - 1] = 0;
 	for (p = 0; p < 2; p++) {
 		ASSERT_EQ(0, sm_prefer(p ? "direct" : "swap"));
-		before = p ? "swap [direct]\n" : "[swap] direct\n";
+		before = p ? "swap [direct] auto\n" : "[swap] direct auto\n";
 		for (i = 0; i < ARRAY_SIZE(bad); i++) {
 			errno = 0;
 			EXPECT_EQ(-1, sm_write(SM_PATH, bad[i])) {
@@ -105,12 +112,57 @@ SM_TEST_F(choice, is_for_root)
 	if (!pid) {
 		if (sm_become(SM_NOBODY))
 			_exit(1);
-		if (strcmp(choice(), "[swap] direct\n"))
+		if (strcmp(choice(), "[swap] direct auto\n"))
 			_exit(2);
 		_exit(sm_write(SM_PATH, "direct") != -1 || errno != EACCES);
 	}
 	EXPECT_EQ(0, sm_reap(pid));
-	EXPECT_STREQ("[swap] direct\n", choice());
+	EXPECT_STREQ("[swap] direct auto\n", choice());
+}
+
+SM_TEST_F(choice, windows)
+{
+	static const char * const good[][2] = {
+		{ "0", "0\n" }, { "1\n", "1\n" }, { "10000", "10000\n" },
+		{ "10000\n", "10000\n" }, { "200", "200\n" },
+	};
+	static const char * const bad[] = {
+		"\n", " ", "-1", "-0", "10001", "4294967296", "18446744073709551616",
+		"auto", "0x10", "1 2", " 5", "5 ", "5\n\n", "1.5", "5ms",
+	};
+	size_t i;
+
+	ASSERT_EQ(0, sm_set(SM_WINDOW, "300"));
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		errno = 0;
+		EXPECT_EQ(-1, sm_write(SM_WINDOW, bad[i])) {
+			TH_LOG("\"%s\" is taken", bad[i]);
+		}
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_STREQ("300\n", text_of(SM_WINDOW));
+	}
+	/* To write nothing is not even a call. */
+	EXPECT_EQ(0, sm_write(SM_WINDOW, ""));
+	EXPECT_STREQ("300\n", text_of(SM_WINDOW));
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		EXPECT_EQ(0, sm_write(SM_WINDOW, good[i][0]));
+		EXPECT_STREQ(good[i][1], text_of(SM_WINDOW));
+	}
+}
+
+SM_TEST_F(choice, window_is_for_root)
+{
+	pid_t pid;
+
+	ASSERT_EQ(0, sm_set(SM_WINDOW, "300"));
+	pid = sm_fork();
+	if (!pid) {
+		if (sm_become(SM_NOBODY))
+			_exit(1);
+		_exit(sm_write(SM_WINDOW, "0") != -1 || errno != EACCES);
+	}
+	EXPECT_EQ(0, sm_reap(pid));
+	EXPECT_STREQ("300\n", text_of(SM_WINDOW));
 }
 
 SM_TEST_F(choice, decides)
@@ -162,6 +214,9 @@ struct story {
 	unsigned long from;
 	unsigned long to;
 	char path[16];
+	int samples;
+	long accessed;
+	long window;
 	long isolated;		/* pages of all chunks */
 	long largest;
 	long evicted, moved, failed;
@@ -210,6 +265,11 @@ static int read_story(struct story *s, int target)
 			p = strstr(line, " path=");
 			if (p)
 				sscanf(p, " path=%15s", s->path);
+		} else if (strstr(line, "swapmig_sample:")) {
+			s->samples++;
+			s->strays += !s->begins || s->chunks;
+			s->accessed = field(line, " accessed=");
+			s->window = field(line, " window_ms=");
 		} else if (strstr(line, "swapmig_chunk:")) {
 			s->chunks++;
 			s->strays += !s->begins || s->ends;
@@ -243,13 +303,16 @@ static void traced(SM_ARGS(choice), const char *path)
 	struct sm_buffer buf = { .len = LEN, .seed = SEED,
 				 .node = sm_node(0) };
 	long pages = sm_pages(LEN);
-	bool swap = !strcmp(path, "swap");
+	/* The process rests during the window of "auto". */
+	bool swap = strcmp(path, "direct");
+	bool sampled = !strcmp(path, "auto");
 	struct sm_peer peer;
 	struct story s;
 
 	SM_NEED(sm_lacks_traces());
 	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(path));
+	ASSERT_EQ(0, sm_set(SM_WINDOW, "150"));
 	buf.addr = sm_map(LEN);
 	ASSERT_TRUE(!!buf.addr);
 	ASSERT_EQ(0, sm_peer_start(&peer, sm_serve_buffer, &buf));
@@ -266,6 +329,9 @@ static void traced(SM_ARGS(choice), const char *path)
 	EXPECT_EQ(sm_from(), s.from);
 	EXPECT_EQ(sm_to(), s.to);
 	EXPECT_STREQ(path, s.path);
+	EXPECT_EQ(sampled, s.samples);
+	EXPECT_LE(sampled ? pages : 0, s.accessed);
+	EXPECT_EQ(sampled ? 150 : 0, s.window);
 	EXPECT_LE(pages / 512, s.chunks);
 	EXPECT_GE(512, s.largest);
 	EXPECT_LE(pages, s.isolated);
@@ -296,6 +362,11 @@ SM_TEST_F(choice, traced_swap)
 SM_TEST_F(choice, traced_direct)
 {
 	traced(_metadata, self, "direct");
+}
+
+SM_TEST_F(choice, traced_auto)
+{
+	traced(_metadata, self, "auto");
 }
 
 /*

@@ -30,6 +30,11 @@ FIXTURE_VARIANT_ADD(moves, direct)
 	.path = "direct",
 };
 
+FIXTURE_VARIANT_ADD(moves, auto)
+{
+	.path = "auto",
+};
+
 FIXTURE_SETUP(moves)
 {
 	SM_BEGIN(2);

@@ -39,6 +39,11 @@ FIXTURE_VARIANT_ADD(stays, direct)
 	.path = "direct",
 };
 
+FIXTURE_VARIANT_ADD(stays, auto)
+{
+	.path = "auto",
+};
+
 FIXTURE_SETUP(stays)
 {
 	SM_BEGIN(2);
