@@ -193,6 +193,20 @@ for my $case (qw(free_slots_64M free_slots_disk_64M)) {
 	      above(value('linux', $case, 'insn_per_slot'),
 		    value('base', $case, 'insn_per_slot')), 150);
 }
+# Auto: what is hot moves, and the rest goes to swap.
+for my $case (qw(hot_tenth_256M hot_tenth_huge_256M)) {
+	limit("$case: percent of the program's memory that has room on the target",
+	      value('linux', $case, 'on_target'), $case =~ /huge/ ? 12 : 10.5);
+	limit("$case: percent of what the program touches that it fetches from swap",
+	      value('linux', $case, 'hot_faults'), 1);
+}
+least("$_: percent of what the program touches that moved", value('linux', $_, 'hot_moved'), 99)
+	for qw(hot_tenth_256M hot_tenth_huge_256M hot_all_256M);
+limit("hot_none_256M: pages $_", value('linux', 'hot_none_256M', $_), 0)
+	for qw(moved left_on_source);
+limit('sample_256M: instructions per page', value('linux', 'sample_256M', 'insn_per_page'), 60);
+least("sample_256M: pages $_", value('linux', 'sample_256M', $_), 65_000)
+	for qw(moved moved_at_once);
 limit('room_swap_256M: MiB used on the target', value('linux', 'room_swap_256M', 'on_target'), 26);
 
 printf "%d promises kept, %d not\n", $kept, $broken;

@@ -36,12 +36,17 @@
 #define TARGET		1
 #define NS_PER_INSN	8
 #define TRACING		"/sys/kernel/tracing/"
+#define WINDOW		"/sys/kernel/mm/swapmig/window_ms"
 #define GIB		(1024 * MIB)
 
-enum method { DIRECT, SWAP };
+enum method { DIRECT, SWAP, AUTO };
+
+static const char * const paths[] = { "direct", "swap", "auto" };
 
 /* What the program does during the call. */
-enum activity { REST, MAP_A_PAGE, TOUCH_A_PAGE, THREADS_ON_ALL_CPUS };
+enum activity {
+	REST, MAP_A_PAGE, TOUCH_A_PAGE, TOUCH_A_TENTH, TOUCH_ALL, THREADS_ON_ALL_CPUS
+};
 
 struct run {
 	enum method method;
@@ -54,6 +59,7 @@ struct run {
 struct shared {
 	atomic_bool stop;
 	atomic_int running;
+	atomic_ulong touches;
 	pid_t thread;			/* that is active */
 };
 
@@ -92,6 +98,13 @@ static bool ours(void)
 	return !access(SM_PATH, F_OK);
 }
 
+static bool knows(enum method path)
+{
+	char line[64];
+
+	return !sm_read_line(SM_PATH, line, sizeof(line)) && strstr(line, paths[path]);
+}
+
 /* The program that is migrated */
 
 /* Data that compresses well, as that of programs does: an eighth is noise. */
@@ -121,9 +134,21 @@ static char *map_and_fill(const struct run *run)
 	return addr;
 }
 
+/* Pages of @len bytes that the program touches in turn. */
+static long pages_touched(enum activity activity, size_t len)
+{
+	switch (activity) {
+	case TOUCH_A_PAGE:	return 16;
+	case TOUCH_A_TENTH:	return sm_pages(len) / 10;
+	case TOUCH_ALL:		return sm_pages(len);
+	default:		return 0;
+	}
+}
+
 struct active {
 	enum activity activity;
 	char *resident;
+	long nr_pages;
 };
 
 static void map_a_page(void)
@@ -140,15 +165,14 @@ static void map_a_page(void)
 static void *do_small_things(void *arg)
 {
 	const struct active *active = arg;
-	unsigned int turn = 0;
 
 	shared->thread = syscall(SYS_gettid);
 	while (!shared->stop) {
 		if (active->activity == MAP_A_PAGE)
 			map_a_page();
 		else
-			++*(volatile char *)(active->resident +
-					     turn++ % 16 * sm_page);
+			++*(volatile char *)(active->resident + shared->touches++ %
+					     active->nr_pages * sm_page);
 		shared->running = 1;
 	}
 	return NULL;
@@ -166,10 +190,10 @@ static void *keep_cpu(void *cpu)
 }
 
 /* A program at rest costs nothing: it sleeps until the other end of @until is closed. */
-static void be_active(enum activity activity, char *resident, int until)
+static void be_active(enum activity activity, char *resident, size_t len, int until)
 {
 	long cpu, nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	struct active active = { activity, resident };
+	struct active active = { activity, resident, pages_touched(activity, len) };
 	pthread_t thread;
 
 	if (activity == THREADS_ON_ALL_CPUS) {
@@ -218,7 +242,7 @@ static struct program start(const struct run *run, enum activity activity,
 		sm_unbind();
 		if (write(ready[1], &program.addr, sizeof(program.addr)) < 0)
 			die("pipe");
-		be_active(activity, program.addr, until[0]);
+		be_active(activity, program.addr, program.len, until[0]);
 		_exit(0);
 	}
 	close(ready[1]);
@@ -300,7 +324,7 @@ static long page_out(const struct program *program)
 static long migrate(const struct run *run, const struct program *program)
 {
 	if (ours())
-		sm_prefer(run->method == SWAP ? "swap" : "direct");
+		sm_prefer(paths[run->method]);
 	else if (run->method == SWAP)
 		return page_out(program);
 	return sm_migrate(program->pid, sm_bit(SOURCE), sm_bit(TARGET));
@@ -524,6 +548,84 @@ static void room(const struct run *run)
 	result("on_target", (double)sm_on_node(0, program.addr, program.len,
 					       TARGET) * sm_page / MIB, "MiB");
 	munmap(program.addr, program.len);
+}
+
+/* Hot and cold */
+
+static long refaults(void)
+{
+	return sm_vmstat("swapmig_refault_hit") + sm_vmstat("swapmig_refault_miss");
+}
+
+/*
+ * What the program touches all the time should move, and nothing else. What it has fetched
+ * from swap since the call began is on the target as well, but did not move.
+ */
+static void hot(const struct run *run, enum activity activity)
+{
+	unsigned long touches;
+	struct program program;
+	long nr, moved, back;
+
+	if (!knows(run->method))
+		return;
+	swap_on(run);
+	program = start(run, activity, map_and_fill);
+	send_others_ahead(&program);
+	nr = pages_touched(activity, program.len);
+	back = refaults();
+	if (migrate(run, &program) < 0)
+		die("the call failed");
+	moved = sm_on_node(program.pid, program.addr, nr ? nr * sm_page : program.len, TARGET);
+	moved -= refaults() - back;
+	result("on_target", 100.0 * sm_on_node(program.pid, program.addr, program.len, TARGET) /
+	       sm_pages(program.len), "%");
+	result("left_on_source", left_on_source(&program), "pages");
+	result("moved", moved, "pages");
+	if (nr) {
+		touches = shared->touches;
+		while (shared->touches - touches < 2UL * nr)
+			usleep(1000);
+		result("hot_moved", 100.0 * moved / nr, "%");
+		result("hot_faults", 100.0 * (refaults() - back) / nr, "%");
+	}
+	end(&program);
+}
+
+static void hot_tenth(const struct run *run) { hot(run, TOUCH_A_TENTH); }
+static void hot_all(const struct run *run) { hot(run, TOUCH_ALL); }
+static void hot_none(const struct run *run) { hot(run, REST); }
+
+/*
+ * What it costs to clear accessed bits: all is hot, and moves with a window and without,
+ * where the bits are taken as they are.
+ */
+static void sample(const struct run *run)
+{
+	static const char * const windows[] = { "0", "200" };
+	struct program program;
+	uint64_t took[2];
+	int i;
+
+	if (!knows(run->method))
+		return;
+	for (i = 0; i < 2; i++) {
+		if (sm_set(WINDOW, windows[i]))
+			die("no window");
+		swap_on(run);
+		program = start(run, TOUCH_ALL, map_and_fill);
+		send_others_ahead(&program);
+		took[i] = now(CLOCK_PROCESS_CPUTIME_ID);
+		if (migrate(run, &program) < 0)
+			die("the call failed");
+		took[i] = now(CLOCK_PROCESS_CPUTIME_ID) - took[i];
+		result(i ? "moved" : "moved_at_once",
+		       sm_on_node(program.pid, program.addr, program.len, TARGET), "pages");
+		end(&program);
+		sm_swap_off();
+	}
+	result("insn_per_page", ((double)took[1] - took[0]) / NS_PER_INSN /
+	       sm_pages(run->mib * MIB), "insn");
 }
 
 /* Counts */
@@ -937,6 +1039,10 @@ static const struct kind {
 	{ "full_target_swap", "icount", full_target, SWAP, SM_ZRAM, { 64 } },
 	{ "room_direct", "icount", room, DIRECT, SM_ZRAM, { 256 } },
 	{ "room_swap", "icount", room, SWAP, SM_ZRAM, { 256 } },
+	{ "hot_tenth", "icount", hot_tenth, AUTO, SM_ZRAM, { 256 }, true },
+	{ "hot_all", "icount", hot_all, AUTO, SM_ZRAM, { 256 } },
+	{ "hot_none", "icount", hot_none, AUTO, SM_ZRAM, { 256 } },
+	{ "sample", "icount", sample, AUTO, SM_ZRAM, { 256 } },
 	{ "counts_direct", "icount", counts, DIRECT, 0, { 64 }, true },
 	{ "counts_swap", "icount", counts, SWAP, SM_ZRAM, { 64 }, true },
 	{ "counts_disk", "icount", counts, SWAP, SM_DISK, { 64 } },
