@@ -6,7 +6,7 @@
 # Take the runs of a bench (lines "case kernel metric value unit"), print them as a
 # table of medians and spreads, write the medians to RESULTS, and judge them. PICKED
 # is the glob of the cases that ran: unless it is "*", a figure that is not there is
-# no fault. Exit status 1 if a promise is not kept.
+# no fault. A metric "@TIME" is for a plot. Exit status 1 if a promise is not kept.
 
 use strict;
 use warnings;
@@ -19,6 +19,7 @@ open(my $in, '<', $runs) or die "error: $runs: $!\n";
 while (<$in>) {
 	chomp;
 	my ($case, $kernel, $metric, $value, $unit) = split /\t/;
+	next if $metric =~ /^@/;
 	push @cases, $case unless $metrics{$case};
 	$metrics{$case} //= [];
 	push @{$metrics{$case}}, $metric unless grep { $_ eq $metric } @{$metrics{$case}};
@@ -207,6 +208,18 @@ limit("hot_none_256M: pages $_", value('linux', 'hot_none_256M', $_), 0)
 limit('sample_256M: instructions per page', value('linux', 'sample_256M', 'insn_per_page'), 60);
 least("sample_256M: pages $_", value('linux', 'sample_256M', $_), 65_000)
 	for qw(moved moved_at_once);
+# The window is 200 ms.
+limit('redis_auto_45M: ms that the call takes, beside the base\'s',
+      value('linux', 'redis_auto_45M', 'call'),
+      above(scaled(1.2, value('base', 'redis_direct_45M', 'call')), -200));
+for my $of (qw(p99.9 longest)) {
+	limit("redis_auto_45M: us of a GET during the call, $of, beside the base's",
+	      value('linux', 'redis_auto_45M', "during_$of"),
+	      value('base', 'redis_direct_45M', "during_$of"));
+	limit("redis_auto_45M: us of a GET after the call, $of, beside those before it",
+	      value('linux', 'redis_auto_45M', "after_$of"),
+	      scaled(1.1, value('linux', 'redis_auto_45M', "before_$of")));
+}
 limit('room_swap_256M: MiB used on the target', value('linux', 'room_swap_256M', 'on_target'), 26);
 
 printf "%d promises kept, %d not\n", $kept, $broken;

@@ -16,6 +16,7 @@
 # short of what is promised; it is told which.
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/guest/closure.sh"
 
 C=${C:-*} RUNS=${RUNS:-3}
 bench=$OUT/bench
@@ -36,6 +37,19 @@ cut_copy_page()
 		skip=$((0x$from - address + offset)) count=$((0x$to - 0x$from))
 }
 
+# The server, and its libraries to be read from a disk. Debian's package of the server
+# would start one on this machine; the tools that come with it are the same program.
+copy_redis()
+{
+	local server
+
+	server=$(command -v redis-check-rdb)
+	cp "$server" "$bench/redis-server"
+	rm -rf "$bench/redis-lib"
+	mkdir "$bench/redis-lib"
+	libraries "$server" | xargs cp -t "$bench/redis-lib"
+}
+
 # The guests' program, of the patched tree's own files: the library of the selftests
 # needs what only a whole tree has.
 build_program()
@@ -45,7 +59,7 @@ build_program()
 	"$TOP/scripts/tree.sh" linux >&2
 	mkdir -p "$bench"
 	gcc -O2 -Wall -Werror -D_GNU_SOURCE -pthread -I"$selftests" -o "$bench/bench" \
-		"$TOP/scripts/guest/bench.c" "$selftests"/lib/*.c
+		"$TOP"/scripts/guest/{bench,redis}.c "$selftests"/lib/*.c
 }
 
 # cases MACHINE: those that C picks
@@ -74,7 +88,7 @@ measure()
 	# shellcheck disable=SC2016	# the guest's dollar signs
 	if ! env "$@" BENCH=1 KERNEL="$kernel" BOOT_NAME="bench-$machine-$kernel" \
 		SWAP=none MEM=2048 NODES=2 TIMEOUT=1500 \
-		ADD="$bench/bench $bench/copy_page" NAMES="$names" \
+		ADD="$bench/bench $bench/copy_page $bench/redis-server $bench/redis-lib" NAMES="$names" \
 		CMD="for run in $(seq -s ' ' "$RUNS"); do
 			for name in $names; do ./bench \$name || exit; done
 		done" "$TOP/scripts/boot.sh" </dev/null >"$log" 2>"$log.err"; then
@@ -104,6 +118,7 @@ done
 BENCH='' "$TOP/scripts/initramfs.sh" >/dev/null
 
 mkdir -p "$OUT/log"
+copy_redis
 cut_copy_page "$OUT/build/x86_64-base-bench/vmlinux"
 : >"$runs"
 

@@ -26,7 +26,7 @@ declare -A group=(
 		 numactl:numactl libnuma-dev:/usr/include/numa.h e2fsprogs:/sbin/mkfs.ext4
 		 perl:prove'
 	[outsiders]='stress-ng:stress-ng trinity:trinity'
-	[bench]='gnuplot-nox:gnuplot'
+	[bench]='gnuplot-nox:gnuplot redis-tools:redis-check-rdb'
 	[lint]='sparse:sparse shellcheck:shellcheck python3-docutils:/usr/bin/rst2html
 		mandoc:mandoc'
 )

@@ -30,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "redis.h"
 #include "util.h"
 
 #define SOURCE		0
@@ -61,6 +62,9 @@ struct shared {
 	atomic_int running;
 	atomic_ulong touches;
 	pid_t thread;			/* that is active */
+	uint64_t began, ended;		/* the call, which returned, ... */
+	long returned;
+	uint64_t cpu_time;		/* ... and took this of the caller's */
 };
 
 static const char *case_name;
@@ -85,12 +89,17 @@ static void result(const char *metric, double value, const char *unit)
 	fflush(stdout);
 }
 
+static uint64_t ns(struct timespec t)
+{
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
 static uint64_t now(clockid_t clock)
 {
 	struct timespec t;
 
 	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+	return ns(t);
 }
 
 static bool ours(void)
@@ -628,6 +637,143 @@ static void sample(const struct run *run)
 	       sm_pages(run->mib * MIB), "insn");
 }
 
+/* Redis */
+
+#define NR_GETS		20000		/* before the call, and after it */
+#define MAX_GETS	(1 << 20)
+#define MS		1000000
+
+static struct get {
+	uint64_t at, took;		/* ns */
+} *gets;
+static long nr_gets;
+
+static void get_some(long nr)
+{
+	struct redis_time time;
+
+	while (nr--) {
+		if (nr_gets == MAX_GETS)
+			die("too many");
+		if (redis_get(&time))
+			die("no value, or a wrong one");
+		gets[nr_gets].at = ns(time.asked);
+		gets[nr_gets++].took = ns(time.answered) - ns(time.asked);
+	}
+}
+
+static int longer(const void *one, const void *other)
+{
+	const struct get *a = one, *b = other;
+
+	return (a->took > b->took) - (a->took < b->took);
+}
+
+/* Sorts them. */
+static void tell_latencies(const char *phase, struct get *first, long nr)
+{
+	static const struct {
+		const char *name;
+		double part;
+	} quantiles[] = { { "p50", 0.5 }, { "p99", 0.99 }, { "p99.9", 0.999 }, { "longest", 1 } };
+	char metric[32];
+	size_t i;
+
+	qsort(first, nr, sizeof(*first), longer);
+	for (i = 0; i < 4; i++) {
+		snprintf(metric, sizeof(metric), "%s_%s", phase, quantiles[i].name);
+		result(metric, first[(long)(quantiles[i].part * (nr - 1))].took / 1e3, "us");
+	}
+}
+
+#define BIN_MS		20
+
+/* For the plot: the longest of each bin of time, which is counted from the call on. */
+static void tell_history(void)
+{
+	long i, bin, last = 0, ahead = (shared->began - gets[0].at) / MS;
+	uint64_t longest = 0;
+	char metric[32];
+
+	for (i = 0; i < nr_gets; i++, last = bin) {
+		bin = (gets[i].at - gets[0].at) / (BIN_MS * MS);
+		if (bin != last) {
+			snprintf(metric, sizeof(metric), "@%ld", last * BIN_MS - ahead);
+			result(metric, longest / 1e3, "us");
+			longest = 0;
+		}
+		if (gets[i].took > longest)
+			longest = gets[i].took;
+	}
+}
+
+/*
+ * The call is made by another process on the only CPU. The server's text is read again,
+ * onto the source node.
+ */
+static void redis(const struct run *run)
+{
+	struct program program;
+	long before, during, moved, evicted;
+	pid_t caller;
+	int until[2];
+
+	if (run->method != DIRECT && !knows(run->method))
+		return;
+	swap_on(run);
+	gets = calloc(MAX_GETS, sizeof(*gets));
+	nr_gets = 0;
+	memset(shared, 0, sizeof(*shared));
+	if (!gets || sm_write("/proc/sys/vm/drop_caches", "1"))
+		die("cannot begin");
+	program.pid = redis_start(run->mib * MIB);
+	if (program.pid < 0 || pipe(until))
+		die("no redis-server");
+	result("on_source", (double)sm_mapped_on_node(program.pid, SOURCE) * sm_page / MIB, "MiB");
+	moved = sm_vmstat("swapmig_moved");
+	evicted = sm_vmstat("swapmig_evicted");
+	caller = sm_fork();
+	if (!caller) {
+		close(until[1]);
+		if (read(until[0], &before, sizeof(before)))
+			die("told too early");
+		shared->began = now(CLOCK_MONOTONIC);
+		shared->returned = migrate(run, &program);
+		shared->ended = now(CLOCK_MONOTONIC);
+		shared->cpu_time = now(CLOCK_PROCESS_CPUTIME_ID);
+		pause();	/* its end would take time */
+	}
+	get_some(NR_GETS / 10);
+	nr_gets = 0;		/* all is warm */
+	get_some(NR_GETS);
+	close(until[1]);
+	while (!shared->ended)
+		get_some(1);
+	if (shared->returned < 0)
+		die("the call failed");
+	get_some(NR_GETS);
+	result("on_target", (double)sm_mapped_on_node(program.pid, TARGET) * sm_page / MIB, "MiB");
+	result("returned", shared->returned, "pages");
+	if (ours()) {
+		result("moved", sm_vmstat("swapmig_moved") - moved, "pages");
+		result("evicted", sm_vmstat("swapmig_evicted") - evicted, "pages");
+	}
+	sm_kill(caller);
+	sm_kill(program.pid);
+
+	tell_history();
+	for (before = 0; gets[before].at + gets[before].took < shared->began; before++)
+		;
+	for (during = 0; gets[before + during].at < shared->ended; during++)
+		;
+	result("call", (double)(shared->ended - shared->began) / MS, "ms");
+	result("call_cpu", (double)shared->cpu_time / MS, "ms");
+	tell_latencies("before", gets, before);
+	tell_latencies("during", gets + before, during);
+	tell_latencies("after", gets + before + during, nr_gets - before - during);
+	free(gets);
+}
+
 /* Counts */
 
 /*
@@ -1043,6 +1189,9 @@ static const struct kind {
 	{ "hot_all", "icount", hot_all, AUTO, SM_ZRAM, { 256 } },
 	{ "hot_none", "icount", hot_none, AUTO, SM_ZRAM, { 256 } },
 	{ "sample", "icount", sample, AUTO, SM_ZRAM, { 256 } },
+	{ "redis_direct", "icount", redis, DIRECT, SM_ZRAM, { 45 } },
+	{ "redis_swap", "icount", redis, SWAP, SM_ZRAM, { 45 } },
+	{ "redis_auto", "icount", redis, AUTO, SM_ZRAM, { 45 } },
 	{ "counts_direct", "icount", counts, DIRECT, 0, { 64 }, true },
 	{ "counts_swap", "icount", counts, SWAP, SM_ZRAM, { 64 }, true },
 	{ "counts_disk", "icount", counts, SWAP, SM_DISK, { 64 } },
