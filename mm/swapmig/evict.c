@@ -507,8 +507,12 @@ static bool swapmig_node_crowded(struct swapmig_call *call)
 
 	for_each_node_mask(nid, call->map.sources) {
 		struct pglist_data *pgdat = NODE_DATA(nid);
-		unsigned long nr = node_page_state(pgdat, NR_ISOLATED_ANON);
+		unsigned long nr;
 
+		/* A caller may name nodes that this machine cannot have. */
+		if (!node_online(nid))
+			continue;
+		nr = node_page_state(pgdat, NR_ISOLATED_ANON);
 		if (nr && nr + SWAPMIG_CHUNK_PAGES >
 		    node_page_state(pgdat, NR_INACTIVE_ANON) / SWAPMIG_ISOLATED_SHARE)
 			return true;
