@@ -110,10 +110,12 @@ without()
 	mkdir -p "$objects"
 	{
 		"${make[@]}" tinyconfig
-		(cd "$TOP/scripts/config" && cat common.config x86_64.config checks.config) >>"$objects/.config"
-		printf 'CONFIG_%s=n\n' "$@" >>"$objects/.config"
-		# As distributions have it, and the guests do not: the types of pages differ.
-		echo CONFIG_SPARSEMEM_VMEMMAP=y >>"$objects/.config"
+		{
+			(cd "$TOP/scripts/config" && cat common.config x86_64.config checks.config)
+			printf 'CONFIG_%s=n\n' "$@"
+			# As distributions have it, and the guests do not: the types of pages differ.
+			echo CONFIG_SPARSEMEM_VMEMMAP=y
+		} >>"$objects/.config"
 		"${make[@]}" olddefconfig
 	} >"$log" 2>&1 || return
 	for symbol; do

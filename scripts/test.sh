@@ -148,8 +148,8 @@ guest_add()
 	fails 1 "newer needs libversions.so which is not on" env ADD="$dir/newer" CMD=newer "$boot"
 }
 
-# Swap is where it was asked for, and by default migratepages evicts; three nodes
-# cannot share the memory evenly.
+# Swap is where it was asked for, and by default migratepages evicts; a word on the
+# kernel's command line chooses the path; three nodes cannot share the memory evenly.
 # shellcheck disable=SC2016	# the guest's dollar signs
 guest_swap()
 {
@@ -158,7 +158,8 @@ guest_swap()
 	fails 1 "swapmig_evicted 0" env SWAP=none \
 		CMD="cat /proc/swaps; $evict; grep /dev /proc/swaps" "$boot" &&
 	fails 0 "/dev/zram0" env CMD="cat /proc/swaps; $evict | grep -v ' 0\$'" "$boot" &&
-	fails 0 "/dev/vda" env SWAP=disk MEM=1G NODES=3 CMD="cat /proc/swaps" "$boot"
+	fails 0 "swap direct [auto]" env SWAP=disk MEM=1G NODES=3 APPEND=swapmig.path=auto \
+		CMD="grep /dev/vda /proc/swaps && cat /sys/kernel/mm/swapmig/path" "$boot"
 }
 
 # as_somebody cmd...: with a name to sign patches off

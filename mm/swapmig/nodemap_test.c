@@ -16,6 +16,7 @@ struct nodemap_case {
 
 #define SWAP	SWAPMIG_SWAP
 #define DIRECT	SWAPMIG_DIRECT
+#define AUTO	SWAPMIG_AUTO
 
 static const struct nodemap_case nodemap_cases[] = {
 	{ "swap: one to one", SWAP, 0x1, 0x2, 0x1, { 1 } },
@@ -39,6 +40,8 @@ static const struct nodemap_case nodemap_cases[] = {
 	{ "direct: the same set", DIRECT, 0x3, 0x3, 0x0, {} },
 	{ "direct: sizes differ", DIRECT, 0x7, 0x6, 0x1, { 1 } },
 	{ "direct: four onto two", DIRECT, 0x0f, 0x30, 0x0f, { 4, 5, 4, 5 } },
+	{ "auto: overlap", AUTO, 0x3, 0x6, 0x3, { 1, 2 } },
+	{ "auto: sizes differ", AUTO, 0x7, 0x6, 0x1, { 1 } },
 };
 
 static void nodemap_mask(nodemask_t *mask, unsigned long bits)
