@@ -14,7 +14,8 @@
  * turns out to have another user after all.
  *
  * Until its group is mapped, a thread that touches a page of the batch waits.  So groups
- * for which somebody waits go first, and nothing in here waits for memory or I/O.
+ * for which somebody waits go first, and nothing in here waits for memory, nor for I/O but
+ * what the allocation of slots may do: it discards old ones on a device with discard=pages.
  */
 #include <linux/highmem.h>
 #include <linux/memcontrol.h>
@@ -244,17 +245,18 @@ static void swapmig_group_count(struct swapmig_group *group)
 }
 
 /*
- * Give those slots that are to be evicted.  Whoever touches one of these while it is being
- * written finds it in the swap cache.  One for which there is no slot is moved.
+ * Give those slots that are to be evicted.  A task that touches one of these while it is being
+ * written finds it in the swap cache.  One for which there is no slot is moved, and on
+ * the path "auto" one that somebody waits for.
  */
 static void swapmig_group_add_to_swap(struct swapmig_call *call,
 				      struct swapmig_group *group)
 {
 	struct reclaim_state rs = { .refault_map = &call->map };
 	unsigned int bit = group->first, end = bit + group->nr;
+	bool protected = false, room = get_nr_swap_pages() > 0;
 	struct mem_cgroup *memcg = NULL;
 	unsigned int noreclaim_flag;
-	bool protected = false;
 
 	bit = find_next_bit(call->batch.evict, end, bit);
 	if (bit == end)
@@ -268,12 +270,19 @@ static void swapmig_group_add_to_swap(struct swapmig_call *call,
 
 		if (folio_memcg(folio) != memcg) {
 			memcg = folio_memcg(folio);
-			protected = swapmig_memcg_protected(call, memcg);
+			protected = swapmig_memcg_protected(memcg);
+			room = swapmig_may_swap(folio);
 		}
 		/* MADV_FREE may have been faster than the walk. */
 		if (protected || !test_bit(i, group->isolated) || folio_ref_count(folio) > 1 ||
-		    !folio_test_swapbacked(folio) || add_to_swap(folio))
+		    !folio_test_swapbacked(folio))
 			group->dst[i] = folio;
+		else if (!room || (call->path == SWAPMIG_AUTO && folio_test_waiters(folio)))
+			continue;
+		else if (add_to_swap(folio))
+			group->dst[i] = folio;
+		else
+			room = swapmig_may_swap(folio);
 	}
 	current->reclaim_state = NULL;
 	memalloc_noreclaim_restore(noreclaim_flag);
@@ -386,7 +395,8 @@ static void swapmig_group_map_pte(struct swapmig_group *group, unsigned int i,
 	entry = pte_to_swp_entry(*ptep);
 	if (!is_migration_entry(entry) || swp_offset_pfn(entry) != folio_pfn(src))
 		return;
-	if (dst == src && folio_test_swapcache(src) &&
+	/* mlock2(MLOCK_ONFAULT) may have come since the walk: what is mapped stays so. */
+	if (dst == src && folio_test_swapcache(src) && !(vma->vm_flags & VM_LOCKED) &&
 	    swapmig_group_swap_pte(src, vma, addr, ptep, entry))
 		return;
 

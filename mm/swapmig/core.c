@@ -78,9 +78,9 @@ static void swapmig_migrate_chunk(struct swapmig_call *call,
 {
 	/* First, as somebody may wait for these. */
 	swapmig_batch_migrate(call, chunk);
-	swapmig_move(call, &chunk->direct);
-	list_splice_init(&chunk->direct, &chunk->swap);
 	swapmig_evict(call, &chunk->swap, &chunk->unmapped);
+	swapmig_move(call, &chunk->direct);
+	swapmig_evict(call, &chunk->direct, &chunk->unmapped);
 	/*
 	 * A file page has no refault node: if it were dropped, it would come back
 	 * wherever it is read, and other users would have to read it, too.
@@ -127,6 +127,7 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 			.unevictable = LIST_HEAD_INIT(chunk.unevictable),
 		};
 
+		swapmig_evict_make_room(call);
 		more = swapmig_walk(call, &chunk);
 		swapmig_migrate_chunk(call, &chunk);
 		swapmig_migrate_leftover(call);

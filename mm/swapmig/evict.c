@@ -85,8 +85,17 @@ static bool swapmig_free_unused(struct folio *folio)
 	return true;
 }
 
-/* Is there swap space?  Otherwise reclaim would split huge pages in vain. */
-static bool swapmig_may_swap(struct folio *folio)
+/**
+ * swapmig_may_swap - is there swap space for a folio?
+ * @folio: the folio
+ *
+ * Without any, reclaim would split huge pages in vain, and each try would count as a
+ * failure of its memory cgroup.
+ *
+ * Context: any; the folio cannot change its memory cgroup.
+ * Return: false if neither the device nor memory.swap.max has room.
+ */
+bool swapmig_may_swap(struct folio *folio)
 {
 	struct mem_cgroup *memcg = folio_memcg(folio);
 
@@ -138,35 +147,41 @@ static unsigned long swapmig_in_flight(struct swapmig_call *call,
 	return nr_pages;
 }
 
+/* How many base pages of @memcg memory.min or memory.low protect. */
+static unsigned long swapmig_protection(struct mem_cgroup *memcg)
+{
+	unsigned long min, low;
+
+	if (!memcg || !mem_cgroup_supports_protection(memcg))
+		return 0;
+	swapmig_update_protection(memcg);
+	mem_cgroup_protection(root_mem_cgroup, memcg, &min, &low);
+	return max(min, low);
+}
+
 /* How many base pages may @memcg lose before memory.min or memory.low protect it? */
 static long swapmig_unprotected(struct swapmig_call *call, struct mem_cgroup *memcg)
 {
-	unsigned long min, low, usage;
+	unsigned long protection = swapmig_protection(memcg), usage;
 
-	if (!memcg || !mem_cgroup_supports_protection(memcg))
-		return LONG_MAX;
-	swapmig_update_protection(memcg);
-	mem_cgroup_protection(root_mem_cgroup, memcg, &min, &low);
-	min = max(min, low);
-	if (!min)
+	if (!protection)
 		return LONG_MAX;
 	usage = page_counter_read(&memcg->memory);
-	if (min >= usage)
+	if (protection >= usage)
 		return 0;
-	return usage - min - (long)swapmig_in_flight(call, memcg);
+	return usage - protection - (long)swapmig_in_flight(call, memcg);
 }
 
 /**
  * swapmig_memcg_protected - does memory.min or memory.low protect pages of a group?
- * @call: the call
  * @memcg: the memory cgroup, or NULL
  *
  * Context: any.
  * Return: true if only a part of its pages may be evicted, or none.
  */
-bool swapmig_memcg_protected(struct swapmig_call *call, struct mem_cgroup *memcg)
+bool swapmig_memcg_protected(struct mem_cgroup *memcg)
 {
-	return swapmig_unprotected(call, memcg) != LONG_MAX;
+	return swapmig_protection(memcg);
 }
 
 static int swapmig_cmp_memcg(void *priv, const struct list_head *a,
@@ -218,7 +233,7 @@ static void swapmig_keep_protected(struct swapmig_call *call,
 	}
 }
 #else
-bool swapmig_memcg_protected(struct swapmig_call *call, struct mem_cgroup *memcg)
+bool swapmig_memcg_protected(struct mem_cgroup *memcg)
 {
 	return false;
 }
@@ -227,16 +242,6 @@ static void swapmig_keep_protected(struct swapmig_call *call,
 				   struct list_head *folios)
 {
 }
-#endif
-
-/*
- * Can a swap entry say that the page is exclusive to its process?  Where it cannot, as
- * on i386 and ia64, the next write to a page that has been unmapped goes to a copy.
- */
-#ifdef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
-#define SWAP_ENTRIES_EXCLUSIVE	true
-#else
-#define SWAP_ENTRIES_EXCLUSIVE	false
 #endif
 
 /*
@@ -550,6 +555,20 @@ static void swapmig_evict_late(struct swapmig_call *call)
 }
 
 /**
+ * swapmig_evict_make_room - make room in the ring for a chunk
+ * @call: the call
+ *
+ * If SWAPMIG_IN_FLIGHT chunks are in flight, waits for the write-back of the oldest and frees
+ * its folios.  This comes before the walk, as what the walk unmaps should be written soon.
+ *
+ * Context: process context, sleeps; no locks held.
+ */
+void swapmig_evict_make_room(struct swapmig_call *call)
+{
+	swapmig_evict_reap(call, &call->in_flight[call->nr_submitted % SWAPMIG_IN_FLIGHT]);
+}
+
+/**
  * swapmig_evict - start to evict the folios of a chunk
  * @call: the call
  * @folios: isolated folios, the lowest address last; empty on return
@@ -580,6 +599,7 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios,
 	swapmig_evict_reap(call, slot);
 	swapmig_keep_protected(call, folios);
 	swapmig_redirect_folios(call, folios);
+	swapmig_keep_hot(call, unmapped);
 	list_splice_init(folios, slot);
 	list_splice_init(unmapped, slot);
 	swapmig_evict_round(call, slot);

@@ -27,6 +27,16 @@
 /* Chunks whose write-back may be in flight while the next one is isolated. */
 #define SWAPMIG_IN_FLIGHT	4
 
+/*
+ * Can a swap entry say that the page is exclusive to its process?  Where it cannot, as
+ * on i386 and ia64, the next write to a page that has been unmapped goes to a copy.
+ */
+#ifdef __HAVE_ARCH_PTE_SWP_EXCLUSIVE
+#define SWAP_ENTRIES_EXCLUSIVE	true
+#else
+#define SWAP_ENTRIES_EXCLUSIVE	false
+#endif
+
 /* How pages travel. */
 enum swapmig_path {
 	SWAPMIG_SWAP,
@@ -170,7 +180,9 @@ int swapmig_nodemap_refault(const struct swapmig_nodemap *map, int nid);
 
 /* evict.c */
 void swapmig_account_list(struct list_head *folios, int sign);
-bool swapmig_memcg_protected(struct swapmig_call *call, struct mem_cgroup *memcg);
+bool swapmig_may_swap(struct folio *folio);
+bool swapmig_memcg_protected(struct mem_cgroup *memcg);
+void swapmig_evict_make_room(struct swapmig_call *call);
 void swapmig_evict(struct swapmig_call *call, struct list_head *folios,
 		   struct list_head *unmapped);
 void swapmig_evict_finish(struct swapmig_call *call);

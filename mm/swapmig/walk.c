@@ -191,7 +191,8 @@ static bool swapmig_redirect_present(struct swapmig_scan *wc,
 static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vma,
 			      unsigned long addr, pte_t *pte, struct page *page)
 {
-	if (!wc->take || wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
+	if (!wc->take || (!wc->direct && !SWAP_ENTRIES_EXCLUSIVE) ||
+	    wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
 	    !node_isset(page_to_nid(page), wc->call->map.sources))
 		return false;
 
