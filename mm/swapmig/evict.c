@@ -595,8 +595,8 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios,
 	if (list_empty(folios) && list_empty(unmapped))
 		return;
 
+	swapmig_evict_make_room(call);
 	slot = &call->in_flight[call->nr_submitted++ % SWAPMIG_IN_FLIGHT];
-	swapmig_evict_reap(call, slot);
 	swapmig_keep_protected(call, folios);
 	swapmig_redirect_folios(call, folios);
 	swapmig_keep_hot(call, unmapped);
