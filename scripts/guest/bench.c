@@ -37,7 +37,6 @@
 #define TARGET		1
 #define NS_PER_INSN	8
 #define TRACING		"/sys/kernel/tracing/"
-#define WINDOW		"/sys/kernel/mm/swapmig/window_ms"
 #define GIB		(1024 * MIB)
 
 enum method { DIRECT, SWAP, AUTO };
@@ -619,7 +618,7 @@ static void sample(const struct run *run)
 	if (!knows(run->method))
 		return;
 	for (i = 0; i < 2; i++) {
-		if (sm_set(WINDOW, windows[i]))
+		if (sm_set(SM_WINDOW, windows[i]))
 			die("no window");
 		swap_on(run);
 		program = start(run, TOUCH_ALL, map_and_fill);

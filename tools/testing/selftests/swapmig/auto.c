@@ -911,11 +911,18 @@ SM_TEST_F(calls, little_swap)
 	returns(_metadata, u, sm_node(1));
 }
 
+static int set_mems(SM_ARGS(calls), int node)
+{
+	char mems[16];
+
+	snprintf(mems, sizeof(mems), "%d", node);
+	return sm_write_at(self->root, GROUP "/cpuset.mems", mems);
+}
+
 /* Charges do not follow a process, so it is in its group before it has memory. */
 static void start_in_group(SM_ARGS(calls), const char *controller, void *addr)
 {
 	struct user *u = &self->user;
-	char mems[16];
 	int version;
 
 	self->root = sm_cgroup(controller, &version);
@@ -923,10 +930,8 @@ static void start_in_group(SM_ARGS(calls), const char *controller, void *addr)
 		SM_NEED("the controller is not to be had in cgroup v2");
 	unlinkat(self->root, GROUP, AT_REMOVEDIR);
 	ASSERT_EQ(0, mkdirat(self->root, GROUP, 0755));
-	if (!strcmp(controller, "cpuset")) {
-		snprintf(mems, sizeof(mems), "%d", sm_node(0));
-		ASSERT_EQ(0, sm_write_at(self->root, GROUP "/cpuset.mems", mems));
-	}
+	if (!strcmp(controller, "cpuset"))
+		ASSERT_EQ(0, set_mems(_metadata, self, sm_node(0)));
 	start_with(_metadata, u, addr);
 	ASSERT_EQ(0, sm_cgroup_attach(self->root, GROUP, u->peer.pid));
 }
@@ -943,14 +948,6 @@ SM_TEST_F(calls, group_without_swap)
 	EXPECT_EQ(0, sm_peer_ask(&u->peer, SM_PEER_BAD));
 }
 
-static int change_mems(struct _test_data_calls *self)
-{
-	char mems[16];
-
-	snprintf(mems, sizeof(mems), "%d", sm_node(1));
-	return sm_write_at(self->root, GROUP "/cpuset.mems", mems);
-}
-
 SM_TEST_F(calls, cpuset)
 {
 	struct user *u = &self->user;
@@ -959,7 +956,7 @@ SM_TEST_F(calls, cpuset)
 	ASSERT_EQ(0, sm_peer_ask(&u->peer, SM_PEER_FILL));
 	ASSERT_EQ(0, wide_window());
 	begin_use(_metadata, u, USE_HOT);
-	EXPECT_EQ(0, change_mems(self));
+	EXPECT_EQ(0, set_mems(_metadata, self, sm_node(1)));
 	end_use(_metadata, u);
 	only(_metadata, u, u->hot, u->hot_len, sm_node(1));
 	returns(_metadata, u, sm_node(1));
@@ -976,7 +973,7 @@ SM_TEST_F(calls, cpuset_of_others)
 	ASSERT_EQ(0, sm_peer_ask(&u->peer, SM_PEER_FILL));
 	self->caller = sm_fork();
 	if (!self->caller)
-		_exit(sm_become(OTHER) || change_mems(self) ? 1 : 0);
+		_exit(sm_become(OTHER) || set_mems(_metadata, self, sm_node(1)) ? 1 : 0);
 	EXPECT_EQ(0, sm_reap(self->caller));
 	self->caller = 0;
 	only(_metadata, u, u->buf.addr, LEN, sm_node(1));
