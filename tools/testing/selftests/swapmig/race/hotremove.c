@@ -2,6 +2,12 @@
 /*
  * Races of migration with blocks of memory that go away, with what is in them moved,
  * and come back. See race.h.
+ *
+ * The base reads a zone's first page and its length without a lock. If both change in
+ * between, CONFIG_DEBUG_VM believes that a page is not in its zone (bad_range(), a BUG)
+ * when some task allocates it. So the start of a zone must not move while the zone has
+ * pages: the first block of a node stays, and the first movable block of a node is the
+ * first to become movable and the last to become normal again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,15 +24,21 @@
 #define PRINTK		"/proc/sys/kernel/printk"
 #define OFFLINE_LIMIT	10	/* seconds */
 
+struct block {
+	int nr, node;
+};
+
 struct memory {
 	int log;
 	char loud[16];		/* how the console was before */
+	int may_go[MAX_BLOCKS], nr;
 };
 
-static int blocks[MAX_BLOCKS], nr_blocks;
+static struct block blocks[MAX_BLOCKS];	/* ascending */
+static int nr_blocks;
 static bool page_lost;	/* nobody can move it, and no file system holds it */
 
-static int block(int nr, const char *state)
+static int set_block(int nr, const char *state)
 {
 	char path[64];
 
@@ -40,6 +52,28 @@ static bool is_offline(int nr)
 
 	snprintf(path, sizeof(path), BLOCK "online", nr);
 	return !sm_read_long(path);
+}
+
+static bool is_movable(int nr)
+{
+	char path[64], zone[16];
+
+	snprintf(path, sizeof(path), BLOCK "valid_zones", nr);
+	return !sm_read_line(path, zone, sizeof(zone)) && !strcmp(zone, "Movable");
+}
+
+static int node_of(int nr)
+{
+	unsigned long nodes = sm_all_nodes();
+	char path[64];
+	int node;
+
+	for (node = 0; nodes >> node; node++) {
+		snprintf(path, sizeof(path), BLOCK "node%d", nr, node);
+		if (!access(path, F_OK))
+			return node;
+	}
+	return -1;
 }
 
 /*
@@ -111,7 +145,7 @@ static int offline(int nr)
 
 	if (!pid) {
 		alarm(OFFLINE_LIMIT * sm_slow());
-		_exit(block(nr, "offline") ? errno : 0);
+		_exit(set_block(nr, "offline") ? errno : 0);
 	}
 	status = sm_reap(pid);
 	if (WIFEXITED(status))
@@ -122,26 +156,75 @@ static int offline(int nr)
 	return errno && !(errno == EINTR && is_offline(nr)) ? -1 : 0;
 }
 
+static bool make_movable(int nr)
+{
+	return !offline(nr) && !set_block(nr, "online_movable");
+}
+
+/* Nothing stays movable for good, except a block that is held and those below it. */
+static void make_normal(void)
+{
+	int i, held = -1;
+
+	for (i = nr_blocks - 1; i >= 0; i--) {
+		if (blocks[i].node == held || !is_movable(blocks[i].nr))
+			continue;
+		if (offline(blocks[i].nr))
+			held = blocks[i].node;
+		else
+			set_block(blocks[i].nr, "online_kernel");
+	}
+}
+
+static bool has_movable(int node)
+{
+	int i;
+
+	for (i = 0; i < nr_blocks; i++)
+		if (blocks[i].node == node && is_movable(blocks[i].nr))
+			return true;
+	return false;
+}
+
+/* Make one block of each node movable: those after it may go. */
+static void choose_blocks(struct memory *m)
+{
+	int i, node = -1;
+
+	m->nr = 0;
+	for (i = 0; i < nr_blocks; i++) {
+		if (blocks[i].node == node)
+			m->may_go[m->nr++] = blocks[i].nr;
+		else if (is_movable(blocks[i].nr) ||
+			 (!has_movable(blocks[i].node) && make_movable(blocks[i].nr)))
+			node = blocks[i].node;
+	}
+}
+
 /*
  * Those in which the kernel has nothing of its own; nor will it, once they have come
  * back as movable memory.
  */
 static const char *lacks_hotremove(void)
 {
+	int nr, node, last = -1;
 	struct memory m;
-	int i;
 
 	if (speak_softly(&m))
 		return "cannot tell the console what to show";
-	for (i = 0; i < MAX_BLOCKS; i++) {
-		if (!offline(i) && !block(i, "online_movable"))
-			blocks[nr_blocks++] = i;
+	for (nr = 0; nr < MAX_BLOCKS; nr++, last = node) {
+		node = node_of(nr);
+		if (node < 0 || node != last)
+			continue;
+		if (is_movable(nr) || make_movable(nr))
+			blocks[nr_blocks++] = (struct block){ nr, node };
 		else if (errno == EINTR && names_lost_page(m.log))
 			page_lost = true;
 	}
+	choose_blocks(&m);
+	make_normal();
 	speak_up(&m);
-	return nr_blocks || page_lost ? NULL :
-	       "no block of memory can be taken offline";
+	return m.nr || page_lost ? NULL : "no block of memory can be taken offline";
 }
 
 static int begin_hotremove(struct race_run *run)
@@ -151,31 +234,28 @@ static int begin_hotremove(struct race_run *run)
 	RACE_CHECK(run, !page_lost);
 	RACE_CHECK(run, !speak_softly(&m));
 	run->data = &m;
+	choose_blocks(&m);
+	RACE_CHECK(run, m.nr);
 	return 0;
 }
 
-static int round_hotremove(struct race_run *run, long nr)
+static int round_hotremove(struct race_run *run, long round)
 {
-	int i = blocks[race_random(run, nr_blocks)];
 	struct memory *m = run->data;
-	bool gone = !offline(i);
+	int nr = m->may_go[race_random(run, m->nr)];
+	bool gone = !offline(nr);
 
 	RACE_CHECK(run, gone || errno == EBUSY || errno == EINTR);
-	RACE_CHECK(run, !gone || !block(i, "online_movable"));
+	RACE_CHECK(run, !gone || !set_block(nr, "online_movable"));
 	RACE_CHECK(run, !warned(m->log));
 	return gone;
 }
 
-/* Nothing stays away, or movable, for good. */
 static void end_hotremove(struct race_run *run)
 {
 	struct memory *m = run->data;
-	int i;
 
-	for (i = 0; i < nr_blocks; i++) {
-		offline(blocks[i]);
-		block(blocks[i], "online_kernel");
-	}
+	make_normal();
 	if (m)
 		speak_up(m);
 }
