@@ -53,15 +53,45 @@ static void swapmig_drain_all(void)
 				    SWAPMIG_DRAIN_TIMEOUT);
 }
 
+/* Why is an isolated folio still on its source node? */
+static enum swapmig_reason swapmig_reason(struct swapmig_call *call, struct folio *folio,
+					  bool evictable)
+{
+	if (swapmig_folio_pinned(folio))
+		return SWAPMIG_PINNED;
+	if (!node_isset(folio_nid(folio), call->full))
+		return SWAPMIG_BUSY;
+	if (folio_test_hugetlb(folio) || folio_test_mlocked(folio) ||
+	    folio_test_unevictable(folio))
+		return SWAPMIG_NO_ROOM;
+	if (!evictable)
+		return SWAPMIG_NOT_PERMITTED;
+	return swapmig_may_swap(folio) ? SWAPMIG_NO_ROOM : SWAPMIG_NO_SWAP;
+}
+
+static unsigned long swapmig_sum(const unsigned long *nr_left)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < NR_SWAPMIG_REASONS; i++)
+		sum += nr_left[i];
+	return sum;
+}
+
 /* Put isolated folios back on the LRU.  They stay on their source node. */
-static void swapmig_putback(struct swapmig_call *call, struct list_head *folios)
+static void swapmig_putback(struct swapmig_call *call, struct list_head *folios,
+			    bool evictable)
 {
 	struct folio *folio, *next;
+	enum swapmig_reason reason;
 
 	list_for_each_entry_safe(folio, next, folios, lru) {
 		/* If the only reference is ours, the process has freed it. */
-		if (folio_ref_count(folio) > 1)
-			call->nr_failed += folio_nr_pages(folio);
+		if (folio_ref_count(folio) > 1) {
+			reason = swapmig_reason(call, folio, evictable);
+			call->nr_left[reason] += folio_nr_pages(folio);
+		}
 		if (folio_test_hugetlb(folio)) {
 			folio_putback_hugetlb(&folio->page);
 		} else {
@@ -87,9 +117,9 @@ static void swapmig_migrate_chunk(struct swapmig_call *call,
 	 */
 	if (swapmig_move(call, &chunk->files) == -ENOMEM)
 		swapmig_evict(call, &chunk->files, &chunk->unmapped);
-	swapmig_putback(call, &chunk->files);
+	swapmig_putback(call, &chunk->files, true);
 	swapmig_move(call, &chunk->unevictable);
-	swapmig_putback(call, &chunk->unevictable);
+	swapmig_putback(call, &chunk->unevictable, false);
 }
 
 /* Move or put back what could not be evicted. */
@@ -97,9 +127,10 @@ static void swapmig_migrate_leftover(struct swapmig_call *call)
 {
 	if (call->path != SWAPMIG_DIRECT)
 		swapmig_move(call, &call->leftover);
-	swapmig_putback(call, &call->leftover);
-	trace_swapmig_progress(call->mm, call->nr_evicted, call->nr_moved,
-			       call->nr_failed);
+	swapmig_putback(call, &call->leftover, true);
+	if (trace_swapmig_progress_enabled())
+		trace_swapmig_progress(call->mm, call->nr_evicted, call->nr_moved,
+				       swapmig_sum(call->nr_left));
 }
 
 /* Returns whether it has got anything done. */
@@ -110,7 +141,8 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 
 	call->next = 0;
 	call->nr_busy = 0;
-	call->nr_failed = 0;
+	memset(call->nr_left, 0, sizeof(call->nr_left));
+	nodes_clear(call->full);
 
 	/*
 	 * Pages in per-CPU batches cannot be isolated, or have a reference too many.  Those
@@ -139,16 +171,15 @@ static bool swapmig_migrate_pass(struct swapmig_call *call)
 	swapmig_migrate_leftover(call);
 
 	call->ended = more;
-	call->nr_failed += call->nr_busy;
+	call->nr_left[SWAPMIG_BUSY] += call->nr_busy;
 	return call->nr_evicted + call->nr_moved > nr_done;
 }
 
-/* Returns the number of base pages left behind. */
-static unsigned long swapmig_migrate(struct swapmig_call *call)
+/* Adds to @nr_left how many base pages are left behind, by reason. */
+static void swapmig_migrate(struct swapmig_call *call, unsigned long *nr_left)
 {
-	unsigned long nr_left = 0;
 	bool drained = false, progress;
-	int pass;
+	int pass, i;
 
 	while (!call->ended && swapmig_nodemap_next(&call->map)) {
 		/* What is hot is wanted back soonest, and has the room on the target first. */
@@ -159,7 +190,7 @@ static unsigned long swapmig_migrate(struct swapmig_call *call)
 		}
 		for (pass = 0; pass < SWAPMIG_MAX_PASSES && !call->ended; pass++) {
 			progress = swapmig_migrate_pass(call);
-			if (!call->nr_failed)
+			if (!swapmig_sum(call->nr_left))
 				break;
 			/* This disturbs other CPUs: only if pages are missing. */
 			if (!drained) {
@@ -169,9 +200,9 @@ static unsigned long swapmig_migrate(struct swapmig_call *call)
 				break;
 			}
 		}
-		nr_left += call->nr_failed;
+		for (i = 0; i < NR_SWAPMIG_REASONS; i++)
+			nr_left[i] += call->nr_left[i];
 	}
-	return nr_left;
 }
 
 /* What the caller's own allocations go by. */
@@ -266,7 +297,7 @@ int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 		     const nodemask_t *to, int flags)
 {
 	struct swapmig_caller caller;
-	unsigned long nr_left = 0;
+	unsigned long nr_left[NR_SWAPMIG_REASONS] = {}, nr_failed;
 	struct swapmig_call *call;
 	int i;
 
@@ -297,12 +328,13 @@ int do_migrate_pages(struct mm_struct *mm, const nodemask_t *from,
 		if (call->path == SWAPMIG_AUTO)
 			call->ended = !swapmig_hot_sample(call);
 		swapmig_prefer_others(&caller, &call->map);
-		nr_left = swapmig_migrate(call);
+		swapmig_migrate(call, nr_left);
 		swapmig_restore_policy(&caller);
-		count_vm_events(SWAPMIG_FAILED, nr_left);
 	}
 
-	trace_swapmig_end(mm, call->nr_evicted, call->nr_moved, nr_left);
+	nr_failed = swapmig_sum(nr_left);
+	count_vm_events(SWAPMIG_FAILED, nr_failed);
+	trace_swapmig_end(mm, call->nr_evicted, call->nr_moved, nr_failed, nr_left);
 	kfree(call);
-	return min_t(unsigned long, nr_left, INT_MAX);
+	return min_t(unsigned long, nr_failed, INT_MAX);
 }

@@ -79,14 +79,18 @@ int swapmig_move(struct swapmig_call *call, struct list_head *folios)
 	swapmig_skip_pinned(folios, &pinned);
 	while (!list_empty(folios) && !fatal_signal_pending(current)) {
 		unsigned int nr_moved = 0;
+		int nid;
 
 		swapmig_take_batch(folios, &batch);
-		mtc.nid = call->map.target[folio_nid(lru_to_folio(&batch))];
+		nid = folio_nid(lru_to_folio(&batch));
+		mtc.nid = call->map.target[nid];
 
 		if (migrate_pages(&batch, alloc_migration_target, NULL,
 				  (unsigned long)&mtc, MIGRATE_SYNC, MR_SYSCALL,
-				  &nr_moved) == -ENOMEM)
+				  &nr_moved) == -ENOMEM) {
+			node_set(nid, call->full);
 			err = -ENOMEM;
+		}
 		list_splice_init(&batch, &failed);
 
 		call->nr_moved += nr_moved;

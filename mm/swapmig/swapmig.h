@@ -45,6 +45,16 @@ enum swapmig_path {
 	NR_SWAPMIG_PATHS,
 };
 
+/* Why a page has stayed on a source node. */
+enum swapmig_reason {
+	SWAPMIG_PINNED,		/* something refers to it */
+	SWAPMIG_NO_ROOM,	/* on its target node, and it is not to be evicted */
+	SWAPMIG_NO_SWAP,	/* and no room on its target node either */
+	SWAPMIG_NOT_PERMITTED,	/* no room there, and the caller may not evict */
+	SWAPMIG_BUSY,		/* others worked on it, or had it off the LRU */
+	NR_SWAPMIG_REASONS,
+};
+
 /**
  * struct swapmig_nodemap - where the pages of each node go
  * @all: all source nodes
@@ -106,12 +116,13 @@ struct swapmig_batch {
  * @late: isolated folios that have been written, but that something still refers to
  * @nr_late: base pages that have been set aside since @late was empty
  * @nr_moved: base pages moved
+ * @full: source nodes whose target node had no room for a page in this pass
  * @batch: those folios of the chunk that are moved many at a time
  * @next: the address at which the next walk starts
  * @hot_only: this pass migrates what is hot
  * @seen: the parts of files of which this pass has looked at what is in swap
  * @nr_busy: base pages that this pass could not isolate
- * @nr_failed: base pages that this pass has put back on source nodes
+ * @nr_left: base pages that this pass has put back on source nodes, by reason
  * @ended: the process has exited or the caller has been killed
  */
 struct swapmig_call {
@@ -132,6 +143,7 @@ struct swapmig_call {
 
 	/* move.c */
 	unsigned long nr_moved;
+	nodemask_t full;
 	struct swapmig_batch batch;
 
 	/* walk.c */
@@ -141,7 +153,7 @@ struct swapmig_call {
 	unsigned long nr_busy;
 
 	/* core.c */
-	unsigned long nr_failed;
+	unsigned long nr_left[NR_SWAPMIG_REASONS];
 	bool ended;
 };
 

@@ -60,7 +60,8 @@ TRACE_EVENT(swapmig_sample,
 		  __entry->accessed, __entry->window_ms)
 );
 
-DECLARE_EVENT_CLASS(swapmig_pages,
+/* The totals of the call so far, after each chunk. */
+TRACE_EVENT(swapmig_progress,
 
 	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
 		 unsigned long moved, unsigned long failed),
@@ -85,17 +86,35 @@ DECLARE_EVENT_CLASS(swapmig_pages,
 		  __entry->evicted, __entry->moved, __entry->failed)
 );
 
-/* The totals of the call so far, after each chunk. */
-DEFINE_EVENT(swapmig_pages, swapmig_progress,
-	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
-		 unsigned long moved, unsigned long failed),
-	TP_ARGS(mm, evicted, moved, failed)
-);
+/* @left: how many pages are left behind, by enum swapmig_reason. */
+TRACE_EVENT(swapmig_end,
 
-DEFINE_EVENT(swapmig_pages, swapmig_end,
-	TP_PROTO(struct mm_struct *mm, unsigned long evicted,
-		 unsigned long moved, unsigned long failed),
-	TP_ARGS(mm, evicted, moved, failed)
+	TP_PROTO(struct mm_struct *mm, unsigned long evicted, unsigned long moved,
+		 unsigned long failed, const unsigned long *left),
+
+	TP_ARGS(mm, evicted, moved, failed, left),
+
+	TP_STRUCT__entry(
+		__field(void *, mm)
+		__field(unsigned long, evicted)
+		__field(unsigned long, moved)
+		__field(unsigned long, failed)
+		__array(unsigned long, left, NR_SWAPMIG_REASONS)
+	),
+
+	TP_fast_assign(
+		__entry->mm = mm;
+		__entry->evicted = evicted;
+		__entry->moved = moved;
+		__entry->failed = failed;
+		memcpy(__entry->left, left, sizeof(__entry->left));
+	),
+
+	TP_printk("mm=%p evicted=%lu moved=%lu failed=%lu pinned=%lu no_room=%lu no_swap=%lu not_permitted=%lu busy=%lu",
+		  __entry->mm, __entry->evicted, __entry->moved, __entry->failed,
+		  __entry->left[SWAPMIG_PINNED], __entry->left[SWAPMIG_NO_ROOM],
+		  __entry->left[SWAPMIG_NO_SWAP], __entry->left[SWAPMIG_NOT_PERMITTED],
+		  __entry->left[SWAPMIG_BUSY])
 );
 
 TRACE_EVENT(swapmig_chunk,

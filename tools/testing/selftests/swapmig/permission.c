@@ -279,6 +279,7 @@ FIXTURE_SETUP(cache)
 	self->ro = -1;
 	SM_BEGIN(2);
 	SM_NEED(sm_lacks_ext4());
+	SM_NEED(sm_lacks_traces());
 	self->from = sm_node(0);
 	self->to = sm_node(1);
 	if (sm_meminfo(self->to, "MemTotal") > 4096L * 1024)
@@ -304,6 +305,7 @@ FIXTURE_TEARDOWN(cache)
 {
 	sm_kill(self->caller);
 	sm_kill(self->filler);
+	sm_trace_end();
 	if (self->view)
 		munmap(self->view, CACHE);
 	if (self->ro >= 0)
@@ -369,8 +371,10 @@ SM_TEST_F(cache, on_its_way_to_a_full_node)
 		}
 		EXPECT_LT(0, evicted);
 	} else {
+		ASSERT_EQ(0, sm_trace("swapmig_end"));
 		EXPECT_EQ(0, evicted_by_nobody(_metadata, self));
 		EXPECT_LE(seen->here, seen->left);
+		EXPECT_LE(seen->here, sm_traced_left(" not_permitted="));
 	}
 	EXPECT_LE(0, seen->there);
 	EXPECT_GE(ROOM, seen->there);

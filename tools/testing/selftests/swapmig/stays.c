@@ -47,6 +47,7 @@ FIXTURE_VARIANT_ADD(stays, auto)
 FIXTURE_SETUP(stays)
 {
 	SM_BEGIN(2);
+	SM_NEED(sm_lacks_traces());
 	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	ASSERT_EQ(0, sm_prefer(variant->path));
 	self->len = LEN;
@@ -64,6 +65,7 @@ FIXTURE_TEARDOWN(stays)
 	if (self->addr)
 		munmap(self->addr, self->len);
 	sm_unbind();
+	sm_trace_end();
 	sm_cleanup();
 }
 
@@ -73,9 +75,12 @@ static void stay(SM_ARGS(stays), long stuck)
 	long long failed;
 
 	ASSERT_EQ(0, sm_unbind());
+	ASSERT_EQ(0, sm_trace("swapmig_end"));
 	failed = sm_vmstat("swapmig_failed");
 	EXPECT_EQ(stuck, sm_migrate(0, sm_from(), sm_to()));
 	EXPECT_EQ(stuck, sm_vmstat("swapmig_failed") - failed);
+	EXPECT_EQ(stuck, sm_traced_left(" failed="));
+	EXPECT_EQ(stuck, sm_traced_left(" pinned="));
 }
 
 /* These are the pages from @addr on; nothing else is left on their node. */

@@ -62,6 +62,7 @@ FIXTURE_SETUP(room)
 FIXTURE_TEARDOWN(room)
 {
 	sm_lift_limit();
+	sm_trace_end();
 	sm_kill(self->migrator);
 	sm_peer_end(&self->peer);
 	sm_peer_end(&self->hog_peer);
@@ -240,12 +241,15 @@ SM_TEST_F(room, none_at_all)
 {
 	struct outcome o;
 
+	SM_NEED(sm_lacks_traces());
 	self->buf.addr = sm_map(LEN);
 	start(_metadata, self);
 	fill_target(_metadata, self);
+	ASSERT_EQ(0, sm_trace("swapmig_end"));
 	o = migrate(_metadata, self);
 	EXPECT_EQ(0, o.swapped);
 	EXPECT_LT(0, o.left);
+	EXPECT_LE(o.left, sm_traced_left(" no_swap="));
 }
 
 SM_TEST_F(room, none_at_all_huge)
@@ -352,16 +356,20 @@ SM_TEST_F(room, protected_in_part)
 /* It cannot be moved either. */
 SM_TEST_F(room, protected_and_target_full)
 {
-	long left;
+	long left, here;
 
+	SM_NEED(sm_lacks_traces());
 	SM_SWAP_ON(SM_ZRAM, 64 * MIB);
 	self->buf.addr = sm_map(LEN);
 	start_in_group(_metadata, self);
 	ASSERT_EQ(0, sm_write_at(self->root, GROUP "/memory.min", "max"));
 	fill_target(_metadata, self);
+	ASSERT_EQ(0, sm_trace("swapmig_end"));
 	left = sm_migrate(self->peer.pid, sm_from(), sm_to());
+	here = sm_on_node(self->peer.pid, self->buf.addr, LEN, sm_node(0));
 	EXPECT_LT(0, left);
-	EXPECT_LE(sm_on_node(self->peer.pid, self->buf.addr, LEN, sm_node(0)), left);
+	EXPECT_LE(here, left);
+	EXPECT_LE(here, sm_traced_left(" no_room="));
 	EXPECT_EQ(0, sm_swapped(self->peer.pid, self->buf.addr, LEN));
 	EXPECT_EQ(0, sm_peer_ask(&self->peer, SM_PEER_BAD));
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,4 +46,26 @@ int sm_traced(const char *text)
 		n += !!strstr(line, text);
 	fclose(f);
 	return n;
+}
+
+long sm_trace_field(const char *line, const char *name)
+{
+	const char *p = strstr(line, name);
+
+	return p ? strtol(p + strlen(name), NULL, 10) : -1;
+}
+
+long sm_traced_left(const char *reason)
+{
+	FILE *f = fopen(SM_TRACE "/trace", "r");
+	char line[1024];
+	long sum = 0;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, "swapmig_end:"))
+			sum += sm_trace_field(line, reason);
+	fclose(f);
+	return sum;
 }
