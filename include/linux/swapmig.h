@@ -13,6 +13,7 @@
 
 DECLARE_STATIC_KEY_FALSE(swapmig_refault_key);
 
+int swapmig_refault_get(swp_entry_t entry);
 int __swapmig_refault_note_slots(struct folio *folio, swp_entry_t entry);
 void __swapmig_refault_free_slots(swp_entry_t entry, unsigned int nr_slots);
 void __swapmig_refault_count_folio(swp_entry_t entry, struct folio *folio);
@@ -33,6 +34,11 @@ static inline bool swapmig_refault_active(void)
 static inline bool swapmig_refault_active(void)
 {
 	return false;
+}
+
+static inline int swapmig_refault_get(swp_entry_t entry)
+{
+	return NUMA_NO_NODE;
 }
 
 static inline int __swapmig_refault_note_slots(struct folio *folio,

@@ -16,6 +16,7 @@
 #include <linux/numa.h>
 #include <linux/rbtree.h>
 #include <linux/swap.h>
+#include <linux/swapmig.h>
 
 /* The most base pages isolated under one hold of mmap_lock: one huge page. */
 #define SWAPMIG_CHUNK_PAGES	512
@@ -203,7 +204,6 @@ void swapmig_evict_finish(struct swapmig_call *call);
 #ifdef CONFIG_SWAP
 void swapmig_refault_enable(void);
 int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots, int nid);
-int swapmig_refault_get(swp_entry_t entry);
 int swapmig_refault_origin(swp_entry_t entry);
 struct xarray *swapmig_refault_tree(swp_entry_t entry);
 int swapmig_refault_set_folio(const struct swapmig_nodemap *map,
@@ -217,11 +217,6 @@ static inline int swapmig_refault_set(swp_entry_t entry, unsigned int nr_slots,
 				      int nid)
 {
 	return 0;
-}
-
-static inline int swapmig_refault_get(swp_entry_t entry)
-{
-	return NUMA_NO_NODE;
 }
 
 static inline int swapmig_refault_origin(swp_entry_t entry)

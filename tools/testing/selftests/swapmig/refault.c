@@ -189,6 +189,38 @@ SM_TEST_F(refault, anonymous)
 	arrives(_metadata, self, self->addr);
 }
 
+/* What is in swap is counted, and where it comes back; then it is there. */
+SM_TEST_F(refault, numa_maps)
+{
+	long pages = sm_pages(self->len);
+	char there[16], back[16];
+
+	snprintf(there, sizeof(there), " N%d=", self->target);
+	snprintf(back, sizeof(back), " S%d=", self->target);
+	anonymous(_metadata, self);
+	EXPECT_EQ(0, sm_numa_maps(0, self->addr, " swap="));
+	departs(_metadata, self, self->addr);
+	EXPECT_EQ(self->direct ? 0 : pages, sm_numa_maps(0, self->addr, " swap="));
+	EXPECT_EQ(self->direct ? 0 : pages, sm_numa_maps(0, self->addr, back));
+	EXPECT_EQ(self->direct ? pages : 0, sm_numa_maps(0, self->addr, there));
+	sm_touch(self->addr, self->len / 2);
+	EXPECT_EQ(self->direct ? pages : pages / 2,
+		  sm_numa_maps(0, self->addr, there));
+	EXPECT_EQ(self->direct ? 0 : pages / 2, sm_numa_maps(0, self->addr, back));
+	arrives(_metadata, self, self->addr);
+	EXPECT_EQ(0, sm_numa_maps(0, self->addr, " swap="));
+	EXPECT_EQ(pages, sm_numa_maps(0, self->addr, there));
+
+	/* Reclaim tells no page where to come back. */
+	munmap(self->addr, self->len);
+	anonymous(_metadata, self);
+	if (madvise(self->addr, self->len, MADV_PAGEOUT) ||
+	    sm_swapped(0, self->addr, self->len) != pages)
+		SKIP(return, "reclaim leaves pages");
+	EXPECT_EQ(pages, sm_numa_maps(0, self->addr, " swap="));
+	EXPECT_EQ(0, sm_numa_maps(0, self->addr, back));
+}
+
 /* The first touch is a write. */
 SM_TEST_F(refault, anonymous_written)
 {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,28 @@ long sm_mapped_on_node(pid_t pid, int node)
 	free(line);
 	fclose(f);
 	return pages;
+}
+
+long sm_numa_maps(pid_t pid, const void *addr, const char *key)
+{
+	char path[64], *line = NULL, *p;
+	size_t size = 0;
+	long nr = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/numa_maps", pid ? pid : getpid());
+	f = fopen(path, "r");
+	if (!f)
+		return -1;
+	while (nr < 0 && getline(&line, &size, f) > 0) {
+		if (strtoul(line, NULL, 16) != (uintptr_t)addr)
+			continue;
+		p = strstr(line, key);
+		nr = p ? strtol(p + strlen(key), NULL, 10) : 0;
+	}
+	free(line);
+	fclose(f);
+	return nr;
 }
 
 long sm_smaps(const void *addr, const char *key)

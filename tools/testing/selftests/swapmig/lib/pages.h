@@ -26,6 +26,8 @@ long sm_present(pid_t pid, const void *addr, size_t len);
 long sm_in_memory(void *addr, size_t len);	/* page or swap cache too */
 long sm_swapped(pid_t pid, const void *addr, size_t len);
 long sm_mapped_on_node(pid_t pid, int node);	/* the whole process */
+/* The number after @key in the line of the mapping at @addr; 0 if it is not there. */
+long sm_numa_maps(pid_t pid, const void *addr, const char *key);
 long sm_smaps(const void *addr, const char *key);	/* kB of one mapping */
 long sm_huge(const void *addr);	/* of which are mapped as huge pages */
 const char *sm_lacks_huge_at(const void *addr, size_t len);	/* NULL if all are */
