@@ -114,7 +114,7 @@ static int swapmig_hot_clear_ptes(pmd_t *pmd, unsigned long addr, unsigned long 
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
 		if (!pte_present(*pte) || !pte_young(*pte))
 			continue;
-		page = vm_normal_page(vma, addr, *pte);
+		page = swapmig_normal_page(vma, addr, *pte);
 		if (!page || !node_isset(page_to_nid(page), *sample->sources))
 			continue;
 		if (ptep_test_and_clear_young(vma, addr, pte))

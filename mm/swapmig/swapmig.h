@@ -165,6 +165,15 @@ static inline void swapmig_account_isolated(struct folio *folio, int sign)
 			    sign * folio_nr_pages(folio));
 }
 
+/* As vm_normal_page(), which is far to call for each page. */
+static inline struct page *swapmig_normal_page(struct vm_area_struct *vma,
+					       unsigned long addr, pte_t pte)
+{
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) && likely(!pte_special(pte)))
+		return pte_page(pte);
+	return vm_normal_page(vma, addr, pte);
+}
+
 /*
  * Does anything refer to an isolated folio besides us, mappings and caches?  Such a folio
  * can be neither evicted nor moved.  The reference may be short-lived, as that of a

@@ -508,7 +508,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 			continue;
 		}
 
-		page = vm_normal_page(vma, addr, *pte);
+		page = swapmig_normal_page(vma, addr, *pte);
 		if (page && !swapmig_walk_present(wc, vma, addr, end, pte, page)) {
 			wc->call->next = addr;
 			err = SWAPMIG_WALK_PAUSED;
