@@ -110,7 +110,7 @@ static inline void swapmig_refault_free_slots(swp_entry_t entry,
  * @start: where the range starts
  * @end: where it ends
  *
- * A policy that is set for the range is a newer wish than the refault nodes are.
+ * Called when a policy is set for the range: it is a newer wish than the refault nodes.
  *
  * Context: process context, sleeps; mmap_lock is held.
  */
@@ -145,8 +145,8 @@ swapmig_refault_alloc_folio(swp_entry_t entry, gfp_t gfp,
  * @entry: the slot it is read from
  * @folio: the folio it is read to
  *
- * To be called when the folio is certain to be used: what is allocated is freed
- * again if somebody else has read the slot meanwhile.
+ * Call this when the folio is certain to be used: a folio that was allocated is
+ * freed again if somebody else has read the slot meanwhile.
  *
  * Context: any; the caller keeps the slot from being freed.
  */

@@ -5,17 +5,17 @@
  * migrate_pages() looks for the page-table entries of each page twice, by its reverse
  * mapping, and flushes the TLBs of all CPUs of the process for each page.  Reclaim looks
  * for them once.  The walk has these entries in its hands.  So it replaces them by migration
- * entries itself, with one flush for a page table.  That leaves a batch of locked, unmapped
- * folios.  Without mmap_lock, a group at a time, these are then copied and mapped, or
- * get swap entries and are left to evict.c.
+ * entries itself, with one flush for a page table.  This leaves a batch of locked, unmapped
+ * folios.  Without mmap_lock, a group of them at a time is then copied and mapped, or
+ * gets swap entries and is left to evict.c.
  *
  * Only small anonymous folios that are mapped once and have no other user go this way.
- * Whatever else there is goes through migrate_pages() or reclaim, and so does a folio that
- * turns out to have another user after all.
+ * All others go through migrate_pages() or reclaim, and so does a folio that turns out to
+ * have another user after all.
  *
- * Until its group is mapped, a thread that touches a page of the batch waits.  So groups
- * for which somebody waits go first, and nothing in here waits for memory, nor for I/O but
- * what the allocation of slots may do: it discards old ones on a device with discard=pages.
+ * A thread that touches a page of the batch waits until its group has been mapped.  So
+ * groups for which somebody waits go first, and nothing here waits for memory or I/O, with
+ * one exception: allocating slots on a device with discard=pages may discard old slots.
  */
 #include <linux/highmem.h>
 #include <linux/memcontrol.h>
@@ -35,7 +35,7 @@
 #include "lru.h"
 #include "swapmig.h"
 
-/* No folio goes without the first or with one of the second of these. */
+/* The flags that a folio of a batch must have, and those that it must not have. */
 #define SWAPMIG_BATCH_FLAGS						\
 	(BIT(PG_lru) | BIT(PG_swapbacked) | BIT(PG_uptodate))
 #define SWAPMIG_BATCH_FLAGS_NOT						\
@@ -59,11 +59,11 @@ struct swapmig_group {
  * swapmig_batch_suits - may pages of a mapping be added to a batch?
  * @vma: the mapping
  *
- * A device or guest that maps the memory is told of each page by migrate_pages() and
- * reclaim.  The walk could only tell of whole page tables, with pages that stay, and would
- * wait for the device with folios locked.  The stack of a process in exec is about to be
- * shifted, without the locks that swapmig_group_map() relies on.  What is mlocked is left to
- * migrate_pages().
+ * migrate_pages() and reclaim notify a device or guest of each of its pages that they take.
+ * The walk could only notify it of whole page tables, with pages that stay, and would wait
+ * for the device with folios locked.  The stack of a process in exec is about to be
+ * shifted, without the locks that swapmig_group_map() relies on.  mlocked pages are left
+ * to migrate_pages().
  *
  * Context: mmap_lock is held, and keeps the answer from changing.
  * Return: whether swapmig_batch_take() may be called for it.
@@ -153,7 +153,7 @@ bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
 		set_pte_at(mm, addr, ptep, pte);
 		goto unlock;
 	}
-	/* It is in no mapping and no swap cache that would want to know. */
+	/* No page cache or swap cache has the folio, so the flag is all there is to set. */
 	if (pte_dirty(pte))
 		folio_set_dirty(folio);
 	pte = swapmig_batch_entry(folio, pte, exclusive);
@@ -162,9 +162,9 @@ bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
 
 	/*
 	 * The reference of the entry becomes ours.  Dropping the mapcount is a full memory
-	 * barrier: GUP-fast either finds the entry changed, or its reference is seen when
-	 * swapmig_group_copy() counts.  The statistics, which page_remove_rmap() updates, are
-	 * left to swapmig_group_isolate().
+	 * barrier: either GUP-fast finds the entry changed, or swapmig_group_copy() sees the
+	 * reference that GUP-fast has taken.  swapmig_group_isolate() updates the statistics
+	 * that page_remove_rmap() would.
 	 */
 	WARN_ON_ONCE(!atomic_add_negative(-1, &folio->_mapcount));
 
@@ -182,10 +182,9 @@ unlock:
 }
 
 /*
- * Take the folios off the LRU, as far as they are on it, and count all as unmapped.  The
- * lock of a folio keeps it in its memory cgroup, and so these statistics right.  Reclaim
- * takes as many off the LRU at once: too few to be accounted as isolated, but for those
- * that cannot be moved at once.
+ * Take those folios off the LRU that are on it, and count all as unmapped.  The lock of a
+ * folio keeps it in its memory cgroup, so these statistics stay right.  A group is small:
+ * of its folios, only those that cannot be moved at once are accounted as isolated.
  */
 static void swapmig_group_isolate(struct swapmig_group *group)
 {
@@ -206,8 +205,8 @@ static void swapmig_group_isolate(struct swapmig_group *group)
 }
 
 /*
- * Put the copies on the LRU, as folio_add_lru() does.  Mapping them comes later, as
- * mlock_vma_page() counts only folios that are on the LRU.
+ * Put the copies on the LRU, as folio_add_lru() does.  This comes before they are mapped,
+ * as mlock_vma_page() counts only folios that are on the LRU.
  */
 static void swapmig_group_add_lru(struct swapmig_group *group)
 {
@@ -245,9 +244,9 @@ static void swapmig_group_count(struct swapmig_group *group)
 }
 
 /*
- * Give those slots that are to be evicted.  A task that touches one of these while it is being
- * written finds it in the swap cache.  One for which there is no slot is moved, and on
- * the path "auto" one that somebody waits for.
+ * Give slots to the folios that are to be evicted.  A task that touches such a folio while
+ * it is being written finds it in the swap cache.  A folio for which there is no slot is
+ * moved, and so is, on the path "auto", a folio that somebody waits for.
  */
 static void swapmig_group_add_to_swap(struct swapmig_call *call,
 				      struct swapmig_group *group)
@@ -289,8 +288,8 @@ static void swapmig_group_add_to_swap(struct swapmig_call *call,
 }
 
 /*
- * Allocate copies.  This does not wait for reclaim while somebody may wait for the
- * group: migrate_pages() can, later.  Where there is no memory, @dst stays NULL.
+ * Allocate copies.  Do not wait for reclaim here, as somebody may wait for the group;
+ * migrate_pages() can wait later.  Where there is no memory, @dst stays NULL.
  */
 static void swapmig_group_alloc(struct swapmig_group *group,
 				const struct swapmig_nodemap *map)
@@ -461,11 +460,11 @@ static void swapmig_group_map_vma(struct swapmig_group *group, unsigned int firs
 }
 
 /*
- * Replace all migration entries.  Others may have moved, copied or zapped them: so find
- * them by the reverse mapping, once for all neighbours that share an anon_vma, instead
- * of once for each.  Neighbours are no more than a group apart, so that few VMAs are met
- * that map none of them.  Taking mmap_lock would not do: the task that holds it may wait
- * for one of these folios.
+ * Replace all migration entries.  Others may have moved, copied or zapped them, so find
+ * them by the reverse mapping: once for all neighbours that share an anon_vma, not once
+ * for each folio.  Neighbours are no more than a group apart, so that few VMAs are met
+ * that map none of them.  mmap_lock cannot be taken: the task that holds it may wait for
+ * one of these folios.
  */
 static void swapmig_group_map(struct swapmig_group *group)
 {
@@ -573,8 +572,8 @@ static unsigned int swapmig_batch_next(struct swapmig_batch *batch,
 /**
  * swapmig_batch_migrate - move the folios of the batch, or give them slots
  * @call: the call
- * @chunk: its @unmapped gets those folios that have a slot and are unmapped; its other lists
- *	get those that have been mapped again.  All these are isolated.
+ * @chunk: its @unmapped gets the folios that have a slot and are unmapped; its other lists
+ *	get the folios that have been mapped again.  The folios on the lists are isolated.
  *
  * Folios that are not on the LRU any more are mapped again and counted as busy.
  *

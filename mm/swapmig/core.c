@@ -39,9 +39,9 @@ static void swapmig_drain_work(struct work_struct *work)
 static DECLARE_WORK(swapmig_drain, swapmig_drain_work);
 
 /*
- * Flush the batches of all CPUs.  That waits for each CPU to run a worker, so behind a
- * real-time task it may take for ever: have another worker wait, and go on without it
- * before long.  All calls share one, so that no more than one gets stuck.
+ * Flush the LRU batches of all CPUs.  lru_add_drain_all() waits for each CPU to run a
+ * worker, which a real-time task may prevent for ever.  So a worker calls it, and the
+ * call soon stops waiting for that worker.  All calls share it, so only one gets stuck.
  */
 static void swapmig_drain_all(void)
 {
@@ -133,7 +133,7 @@ static void swapmig_migrate_leftover(struct swapmig_call *call)
 				       swapmig_sum(call->nr_left));
 }
 
-/* Returns whether it has got anything done. */
+/* Returns whether the pass has evicted or moved anything. */
 static bool swapmig_migrate_pass(struct swapmig_call *call)
 {
 	unsigned long nr_done = call->nr_evicted + call->nr_moved;
@@ -182,7 +182,7 @@ static void swapmig_migrate(struct swapmig_call *call, unsigned long *nr_left)
 	int pass, i;
 
 	while (!call->ended && swapmig_nodemap_next(&call->map)) {
-		/* What is hot is wanted back soonest, and has the room on the target first. */
+		/* The process wants hot pages back soonest: they get the room first. */
 		if (call->path == SWAPMIG_AUTO) {
 			call->hot_only = true;
 			swapmig_migrate_pass(call);
@@ -192,7 +192,7 @@ static void swapmig_migrate(struct swapmig_call *call, unsigned long *nr_left)
 			progress = swapmig_migrate_pass(call);
 			if (!swapmig_sum(call->nr_left))
 				break;
-			/* This disturbs other CPUs: only if pages are missing. */
+			/* This disturbs other CPUs: only if pages are left. */
 			if (!drained) {
 				swapmig_drain_all();
 				drained = true;
@@ -205,15 +205,15 @@ static void swapmig_migrate(struct swapmig_call *call, unsigned long *nr_left)
 	}
 }
 
-/* What the caller's own allocations go by. */
+/* What decides on which nodes the caller's own allocations are. */
 struct swapmig_caller {
 	struct mempolicy *policy;
 	nodemask_t mems;
 };
 
 /*
- * What an eviction allocates, as zram does for a page, must not take memory of the nodes
- * that are being left: have the caller prefer the others for now.
+ * An eviction allocates memory: zram, for example, needs some for each page.  It must not
+ * come from the nodes that are being left, so the caller prefers other nodes for now.
  */
 static void swapmig_prefer_others(struct swapmig_caller *caller,
 				  const struct swapmig_nodemap *map)
@@ -235,7 +235,7 @@ static void swapmig_prefer_others(struct swapmig_caller *caller,
 	task_unlock(current);
 }
 
-/* If its cpuset has changed meanwhile, the caller's policy has missed that. */
+/* The saved policy has missed a change of the caller's cpuset: make up for that. */
 static void swapmig_restore_policy(struct swapmig_caller *caller)
 {
 	struct mempolicy *others;
@@ -280,11 +280,11 @@ static pid_t swapmig_mm_pid(struct mm_struct *mm)
  * else the other one.  On the swap path it is evicted: written to swap, and allocated
  * on its refault node when it is next touched.  Page cache of a file is moved on all
  * paths.  It is dropped only if its target node is full and swapmig_may_evict_file()
- * lets the caller.  References do not protect a page.  The call waits for write-back: when it
+ * allows that.  References do not protect a page.  The call waits for write-back: when it
  * returns, the frames of evicted pages are free.  On the direct path a page is moved
  * at once.  On the path "auto" a page is moved if the process has accessed it during a
- * sampling window, see swapmig_hot_sample(), and evicted otherwise.  Pages in swap already
- * get the same refault nodes.  Policies are not modified.
+ * sampling window, see swapmig_hot_sample(), and evicted otherwise.  Pages that are in
+ * swap already get the same refault nodes.  Policies are not modified.
  *
  * mmap_lock is held for reading, for one chunk at a time, and never across I/O, copying
  * or waiting.  The call ends early if the caller is killed or the process exits.

@@ -30,8 +30,8 @@
 #define SWAPMIG_EVICT_ROUNDS	5
 
 /*
- * The share of a node's inactive pages that may be isolated before a call waits.  From an
- * eighth on, reclaim does, see too_many_isolated().
+ * The share of a node's inactive pages that may be isolated before a call waits.  Reclaim
+ * waits when more than an eighth is isolated, see too_many_isolated().
  */
 #define SWAPMIG_ISOLATED_SHARE	16
 
@@ -43,8 +43,8 @@
  * @folios: the folios; hugetlb folios are passed over
  * @sign: 1 to count them, -1 to count them no longer
  *
- * migrate_pages() expects that folios are counted, and counts no longer what it has
- * moved.  Neighbours are mostly of one node and kind, and are counted together.
+ * migrate_pages() expects folios that are counted, and uncounts those that it moves.
+ * Neighbours are mostly of one node and kind, and are counted together.
  *
  * Context: any.
  */
@@ -89,8 +89,8 @@ static bool swapmig_free_unused(struct folio *folio)
  * swapmig_may_swap - is there swap space for a folio?
  * @folio: the folio
  *
- * Without any, reclaim would split huge pages in vain, and each try would count as a
- * failure of its memory cgroup.
+ * Without swap space, reclaim would split huge pages in vain, and each try would count as
+ * a failure of the memory cgroup.
  *
  * Context: any; the folio cannot change its memory cgroup.
  * Return: false if neither the device nor memory.swap.max has room.
@@ -193,7 +193,7 @@ static int swapmig_cmp_memcg(void *priv, const struct list_head *a,
 	return memcg_a == memcg_b ? 0 : memcg_a < memcg_b ? -1 : 1;
 }
 
-/* What is isolated cannot be charged to another memory cgroup, in cgroup v2. */
+/* In cgroup v2, an isolated folio cannot be charged to another memory cgroup. */
 static void swapmig_sort_by_memcg(struct list_head *folios)
 {
 	struct mem_cgroup *memcg = NULL;
@@ -245,9 +245,9 @@ static void swapmig_keep_protected(struct swapmig_call *call,
 #endif
 
 /*
- * Set a folio aside, for the end of the pass.  The end of its write-back may not have
- * dropped its reference yet.  Only a few can be as late as that, and isolated folios are
- * kept from others: the rest is left over.
+ * Set a folio aside for the end of the pass: its write-back may have ended, but not dropped
+ * the reference yet.  This can be true of a few folios only, and nobody else can use
+ * isolated folios, so what exceeds a chunk is left over.
  */
 static void swapmig_set_aside(struct swapmig_call *call, struct folio *folio)
 {
@@ -257,10 +257,10 @@ static void swapmig_set_aside(struct swapmig_call *call, struct folio *folio)
 }
 
 /*
- * Free unused folios, and take out those that reclaim must not see.  It unmaps a page
- * before it finds a foreign reference and gives up.  The process then gets the page back
- * from the swap cache, and pays for that.  And where SWAP_ENTRIES_EXCLUSIVE is false, its
- * next write goes to a copy, which the holder of the reference, say a pipe, does not see.
+ * Free unused folios, and take out those that reclaim must not see.  Reclaim unmaps a page
+ * before it finds a foreign reference and gives up.  The process then pays for getting the
+ * page back from the swap cache.  Where SWAP_ENTRIES_EXCLUSIVE is false, its next write
+ * even goes to a copy, which the holder of the reference, say a pipe, does not see.
  */
 static void swapmig_filter_folios(struct swapmig_call *call, struct list_head *folios)
 {
@@ -332,7 +332,7 @@ static void swapmig_write_dirty_files(struct list_head *folios)
 
 /*
  * Folios that are in the swap cache before they are evicted keep their slots: set the
- * refault nodes of these.  Do not wait for locked folios: they are left over.
+ * refault nodes of these slots.  Do not wait for locked folios: they are left over.
  */
 static void swapmig_redirect_folios(struct swapmig_call *call,
 				    struct list_head *folios)
@@ -394,7 +394,7 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	current->reclaim_state = &rs;
 	if (SWAP_ENTRIES_EXCLUSIVE)
 		swapmig_unmap_folios(folios);
-	/* What reclaim does with each folio cannot be told: it may split it, too. */
+	/* Reclaim does not tell what it has done with each folio, and may even split it. */
 	swapmig_account_list(folios, -1);
 	nr_freed = reclaim_isolated_folios(folios);
 	swapmig_account_list(folios, 1);
@@ -417,7 +417,7 @@ static bool swapmig_wait_writeback(struct list_head *folios)
 
 /*
  * On the path "auto", a folio that the process has mapped again meanwhile is hot after
- * all: it is left over, and so moved.
+ * all: leave it over, so that it is moved.
  */
 static void swapmig_keep_hot(struct swapmig_call *call, struct list_head *folios)
 {
@@ -432,8 +432,8 @@ static void swapmig_keep_hot(struct swapmig_call *call, struct list_head *folios
 
 /*
  * Wait for the write-back of @folios, and for nothing else, and free them.  The first
- * round may write some, and that may end at once.  What later rounds neither free nor
- * submit is set aside.
+ * round may still write some, and such a write may end at once.  Folios that later rounds
+ * neither free nor write are set aside.
  */
 static void swapmig_evict_reap(struct swapmig_call *call,
 			       struct list_head *folios)
@@ -456,10 +456,10 @@ static void swapmig_evict_reap(struct swapmig_call *call,
 
 #ifdef CONFIG_MEMCG
 /*
- * Reclaim finds little in a memory cgroup whose pages are under way, nor on a node where
- * many are isolated, and has a process of the group killed.  Wait for a chunk with pages
- * of @memcg if there are too many.  Not for any other: that may take much longer.
- * Returns false if there is none to wait for.
+ * Where most pages of a memory cgroup are under way, its reclaim finds little, and has one
+ * of its processes killed.  If too many pages of @memcg or of a group above it are under
+ * way, wait for a chunk that has some of them, and for no other: that may take much longer.
+ * Returns false if there is nothing to wait for.
  */
 static bool swapmig_reap_memcg(struct swapmig_call *call, struct mem_cgroup *memcg)
 {
@@ -525,7 +525,7 @@ static bool swapmig_node_crowded(struct swapmig_call *call)
 	return false;
 }
 
-/* Have less under way where others would pay for it: wait for the oldest chunks. */
+/* Wait for the oldest chunks if others would pay for what is under way. */
 static void swapmig_limit_in_flight(struct swapmig_call *call, struct list_head *slot)
 {
 	unsigned int i;
@@ -559,7 +559,7 @@ static void swapmig_evict_late(struct swapmig_call *call)
  * @call: the call
  *
  * If SWAPMIG_IN_FLIGHT chunks are in flight, waits for the write-back of the oldest and frees
- * its folios.  This comes before the walk, as what the walk unmaps should be written soon.
+ * its folios.  This comes before the walk: what the walk unmaps should be written soon.
  *
  * Context: process context, sleeps; no locks held.
  */
@@ -572,15 +572,14 @@ void swapmig_evict_make_room(struct swapmig_call *call)
  * swapmig_evict - start to evict the folios of a chunk
  * @call: the call
  * @folios: isolated folios, the lowest address last; empty on return
- * @unmapped: such folios from swapmig_batch_migrate(); empty on return
+ * @unmapped: isolated folios from swapmig_batch_migrate(); empty on return
  *
  * Unmaps the folios and starts to write them to swap; clean file folios are dropped.
  * The chunk stays in flight until SWAPMIG_IN_FLIGHT more chunks have been submitted or
  * swapmig_evict_finish() is called.  If the ring is full, waits for the oldest chunk
  * first.  If too much of a small memory cgroup or of the node is under way, waits for
- * that, too.
- * Folios that cannot be evicted are moved to @call->leftover, still isolated; so are those
- * that memory.min or memory.low protect.
+ * that, too.  Puts folios that cannot be evicted, or that memory.min or memory.low
+ * protects, on @call->leftover, still isolated.
  *
  * References do not protect a folio.  A folio counts as evicted when reclaim has freed
  * it.
@@ -612,7 +611,7 @@ void swapmig_evict(struct swapmig_call *call, struct list_head *folios,
  *
  * Waits for the write-back of all chunks in flight, oldest first, and frees their
  * folios.  Folios that something still refers to are given a few ticks, all of them
- * together.  Folios that cannot be evicted are moved to @call->leftover, still isolated.
+ * together.  Folios that cannot be evicted are put on @call->leftover, still isolated.
  * Does not wait if the caller has been killed.
  *
  * Context: process context, sleeps; no locks held.

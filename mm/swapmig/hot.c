@@ -25,7 +25,7 @@
 /* The most VMAs, holes and entries looked at under one hold of mmap_lock. */
 #define SWAPMIG_HOT_MAX_SCANNED	(4 * PTRS_PER_PTE)
 
-/* How often it is looked whether the process still exists, in jiffies. */
+/* How often a call checks whether the process still exists, in jiffies. */
 #define SWAPMIG_HOT_TICK	(HZ / 10)
 
 /* The callbacks return this to end a walk that has reached its limit. */
@@ -167,8 +167,8 @@ static bool swapmig_hot_clear(struct mm_struct *mm, struct swapmig_sample *sampl
 					      &swapmig_hot_clear_ops, sample);
 			mmap_read_unlock(mm);
 			/*
-			 * As long as a TLB has the entry, the bit stays clear, above all
-			 * that of the hottest page.
+			 * As long as an entry is in a TLB, the CPU does not set its bit.
+			 * The entries of the hottest pages stay there longest.
 			 */
 			if (err != SWAPMIG_HOT_PAUSED && sample->nr_accessed)
 				flush_tlb_mm(mm);
@@ -185,10 +185,9 @@ static bool swapmig_hot_clear(struct mm_struct *mm, struct swapmig_sample *sampl
  * @call: the call
  *
  * Clears the accessed bits of the pages on source nodes, flushes the process's TLB
- * entries once, and waits for the sampling window, see swapmig_window_ms().  It does not wait
- * if no bit was set: the process has used nothing of these since they were last cleared.  If
- * the window is 0, the bits are left as they are, and so they are for a caller that
- * migrates itself.
+ * entries once, and waits for the sampling window, see swapmig_window_ms().  Does not wait
+ * if no bit was set: the process has not used these pages since the bits were last cleared.
+ * Leaves the bits as they are if the window is 0 or the caller migrates itself.
  *
  * Context: process context, sleeps; takes and releases mmap_lock for reading.
  * Return: false if the process has exited or the caller has been killed.
@@ -223,8 +222,7 @@ bool swapmig_hot_sample(struct swapmig_call *call)
  * @vma: the mapping
  * @addr: the address
  * @pte: the present entry
- * @nr: the entries to look at, if the page is part of a large folio: a large folio is hot
- *	if one of its pages is
+ * @nr: the number of entries to look at; a large folio is hot if one of its pages is
  *
  * Context: the page-table lock is held.  Does not sleep.
  * Return: whether the accessed bit is set, or a device or guest has accessed the page.

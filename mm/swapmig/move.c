@@ -17,9 +17,9 @@ static bool swapmig_is_hugetlb(struct folio *folio)
 }
 
 /*
- * Take from @from those folios that have the node of the first one, and are hugetlb or
- * not, as it is.  migrate_pages() ends when it cannot allocate a page; that must not
- * stop folios for another node.
+ * Take from @from the folios that are like the first one: on its node, and hugetlb if it
+ * is.  migrate_pages() ends when it cannot allocate a page; that must not stop folios for
+ * another node.
  */
 static void swapmig_take_batch(struct list_head *from, struct list_head *batch)
 {
@@ -38,9 +38,9 @@ static void swapmig_take_batch(struct list_head *from, struct list_head *batch)
 }
 
 /*
- * migrate_pages() would unmap each of these ten times, with a TLB flush each, before it
- * gives up.  A file system may know of a reference to a page of a file, as AIO does for
- * its ring, so these are tried.
+ * migrate_pages() would unmap each pinned folio ten times, with a TLB flush each time,
+ * before it gives up.  Folios of a file are tried all the same: the file system may know
+ * of the reference, as AIO does for its ring.
  */
 static void swapmig_skip_pinned(struct list_head *folios, struct list_head *pinned)
 {

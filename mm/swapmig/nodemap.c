@@ -51,7 +51,7 @@ void swapmig_nodemap_init(struct swapmig_nodemap *map, const nodemask_t *from,
  * @map: the node map
  *
  * A page that arrives on a node which is still a source would be migrated again.  So
- * nodes are migrated in stages: first those whose target is no source, or no longer.
+ * nodes are migrated in stages: first those whose target is not, or no longer, a source.
  * There always are such nodes: node_remap() keeps the order of nodes, so targets do
  * not form a circle.
  *

@@ -33,15 +33,15 @@
 
 DEFINE_STATIC_KEY_FALSE(swapmig_refault_key);
 
-/* So many that a block takes a kibibyte. */
+/* With this many slots, a block takes one kibibyte. */
 #define SWAPMIG_REFAULT_BLOCK_SLOTS	250
 
 /**
  * struct swapmig_refault_block - the refault nodes of neighbouring slots
  * @rcu: delays the freeing of the block, as readers take no lock
  * @nr_set: the number of slots that have, or are about to get, a refault node.  The
- *	block goes away with the last one; only under the lock of the tree does it grow
- *	from 0
+ *	block is freed when this drops to 0, and this grows from 0 only under the lock of
+ *	the tree
  * @node: for each slot its refault node plus one, or 0; not every machine can exchange
  *	less than 32 bits atomically
  */
@@ -138,9 +138,9 @@ swapmig_refault_block_get(swp_entry_t entry, unsigned int nr_slots)
 }
 
 /*
- * Free a block in which nothing was counted a moment ago, if that is still so.  Without
- * the lock, only its address is known.  Not inlined, so that a probe can count how often
- * freeing a slot takes the lock.
+ * Free a block whose @nr_set was 0 a moment ago, if it still is.  Without the lock, the
+ * block may be gone: only its address is used.  Not inlined, so that a probe can count how
+ * often freeing a slot takes the lock.
  */
 static noinline void swapmig_refault_block_free(swp_entry_t entry,
 						struct swapmig_refault_block *block)
@@ -232,8 +232,8 @@ int swapmig_refault_get(swp_entry_t entry)
  * swapmig_refault_origin - find the node that a page in swap was evicted from
  * @entry: the slot of the page
  *
- * The shadow that reclaim leaves in the swap cache tells.  It may be gone, because
- * shadows are reclaimed, too.  A page that is in the swap cache has not left its
+ * The shadow that reclaim leaves in the swap cache names the node.  It may be gone,
+ * because shadows are reclaimed, too.  A page that is in the swap cache has not left its
  * node.
  *
  * Context: any.  The caller keeps the slot from being freed.
@@ -363,7 +363,7 @@ static void swapmig_refault_forget_slot(swp_entry_t entry)
 		__swapmig_refault_free_slots(entry, 1);
 }
 
-/* A page that has come back may keep its slot, and go there again without being written. */
+/* A page that has come back may keep its slot, and be evicted to it again unwritten. */
 static void swapmig_refault_forget_page(struct page *page)
 {
 	struct folio *folio;
@@ -435,7 +435,7 @@ static int swapmig_refault_forget_vma(unsigned long start, unsigned long end,
 	if (mapping && shmem_mapping(mapping) &&
 	    READ_ONCE(SHMEM_I(mapping->host)->swapped))
 		swapmig_refault_forget_shmem(vma, start, end);
-	/* Is there anything in swap, or with a slot, that page tables know of? */
+	/* Can the page tables have a page that is in swap or has kept its slot? */
 	return (!get_mm_counter(walk->mm, MM_SWAPENTS) && !total_swapcache_pages()) ||
 	       !vma_migratable(vma);
 }
@@ -462,9 +462,9 @@ void __swapmig_refault_forget(struct mm_struct *mm, unsigned long start,
 }
 
 /*
- * Allocate on @nid, or else as near to it as a bind policy allows.  As reclaim first
- * tries to make room on the node that an ordinary allocation prefers, let it do so
- * on @nid, but let it kill nobody for that.
+ * Allocate on @nid, or else as near to it as a bind policy allows.  Reclaim makes room on
+ * the preferred node of an ordinary allocation first.  Let it do the same on @nid, but
+ * kill no process for that.
  */
 static struct folio *swapmig_refault_alloc_near(int nid, gfp_t gfp,
 						struct vm_area_struct *vma,

@@ -2,8 +2,8 @@
 /*
  * Swap migration: the parts of files that a pass has looked at.
  *
- * A process may map the same part of a file many times.  What of it is in swap is the
- * same each time, so one look is enough.  The ranges are kept in a tree, sorted by
+ * A process may map the same part of a file many times.  The same pages of it are in
+ * swap each time, so one look is enough.  The ranges are kept in a tree, sorted by
  * file and index.  They do not overlap, and no two of a file are adjacent.
  *
  * A reference to a file would keep its file system from being unmounted.  Without

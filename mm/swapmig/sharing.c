@@ -61,7 +61,7 @@ struct folio *swapmig_get_swap_cache(swp_entry_t entry)
 }
 
 /*
- * Does the process have @page at @addr, mapped or in swap in the slot @entry?  Page
+ * Does the process have @page at @addr, either mapped or in the swap slot @entry?  Page
  * tables beside the one that is being walked are read without their lock.
  */
 static bool swapmig_mm_has_page(struct vm_area_struct *vma, unsigned long addr,

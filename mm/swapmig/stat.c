@@ -56,7 +56,7 @@ const char *swapmig_path_name(enum swapmig_path path)
 }
 
 /**
- * swapmig_window_ms - how long new calls sample what the process accesses
+ * swapmig_window_ms - how long new calls watch what the process accesses
  *
  * Context: any.
  * Return: milliseconds, which can change at any time; 0 for no window.

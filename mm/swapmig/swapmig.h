@@ -21,7 +21,7 @@
 /* The most base pages isolated under one hold of mmap_lock: one huge page. */
 #define SWAPMIG_CHUNK_PAGES	512
 
-/* Of those, how many are copied and mapped at once, as many as reclaim isolates at once. */
+/* How many of these are copied and mapped at once: as many as reclaim isolates at once. */
 #define SWAPMIG_GROUP_PAGES	SWAP_CLUSTER_MAX
 #define SWAPMIG_BATCH_GROUPS	(SWAPMIG_CHUNK_PAGES / SWAPMIG_GROUP_PAGES)
 
@@ -49,9 +49,9 @@ enum swapmig_path {
 /* Why a page has stayed on a source node. */
 enum swapmig_reason {
 	SWAPMIG_PINNED,		/* something refers to it */
-	SWAPMIG_NO_ROOM,	/* on its target node, and it is not to be evicted */
-	SWAPMIG_NO_SWAP,	/* and no room on its target node either */
-	SWAPMIG_NOT_PERMITTED,	/* no room there, and the caller may not evict */
+	SWAPMIG_NO_ROOM,	/* its target node is full, and it cannot be evicted */
+	SWAPMIG_NO_SWAP,	/* its target node is full, and there is no swap for it */
+	SWAPMIG_NOT_PERMITTED,	/* its target node is full, and the caller may not evict it */
 	SWAPMIG_BUSY,		/* others worked on it, or had it off the LRU */
 	NR_SWAPMIG_REASONS,
 };
@@ -74,7 +74,7 @@ struct swapmig_nodemap {
  * struct swapmig_chunk - folios isolated under one hold of mmap_lock
  * @swap: folios that are evicted, or else moved, the lowest address last, as reclaim takes
  *	its lists from the tail
- * @unmapped: such folios that the batch has given a slot and unmapped
+ * @unmapped: folios to be evicted that the batch has unmapped and given a slot
  * @direct: folios that are moved, or else evicted
  * @files: file folios that are moved, and dropped only if their target node is full
  * @unevictable: folios that may only be moved, hugetlb included
@@ -118,7 +118,7 @@ struct swapmig_batch {
  * @nr_late: base pages that have been set aside since @late was empty
  * @nr_moved: base pages moved
  * @full: source nodes whose target node had no room for a page in this pass
- * @batch: those folios of the chunk that are moved many at a time
+ * @batch: those folios of the chunk that the walk has unmapped
  * @next: the address at which the next walk starts
  * @hot_only: this pass migrates what is hot
  * @seen: the parts of files of which this pass has looked at what is in swap
@@ -188,7 +188,7 @@ static inline bool swapmig_folio_pinned(struct folio *folio)
 		refs -= folio_nr_pages(folio);
 	if (folio_test_private(folio))
 		refs--;
-	/* To count the mappings of a huge page takes time. */
+	/* Counting the mappings of a huge page takes time: try to do without. */
 	if (folio_test_large(folio) && refs <= folio_entire_mapcount(folio))
 		return false;
 	return refs > folio_mapcount(folio);

@@ -37,10 +37,10 @@ struct swapmig_scan {
 	struct swapmig_chunk *chunk;
 	unsigned int scanned;
 	bool unnoted;		/* swapmig_seen_add() has failed */
-	bool take;		/* those of the current VMA may be unmapped, see batch.c */
+	bool take;		/* pages of the current VMA may join the batch, see batch.c */
 	bool choose;		/* each page has a path of its own */
 	bool direct;		/* the current page takes the direct path */
-	unsigned long taken, taken_end;	/* where that has been done under the current lock */
+	unsigned long taken, taken_end;	/* what to flush before @ptl is dropped */
 	bool may_evict_file;	/* the file of the current VMA */
 	struct folio *done;	/* large folio that has been dealt with */
 	struct folio *busy;	/* large folio that could not be isolated */
@@ -72,8 +72,8 @@ static bool swapmig_walk_choose(struct swapmig_scan *wc, bool hot)
 /*
  * Isolate the folio of @page, or count it as busy.  @nr is the number of pages that the
  * entry for @addr maps, 0 if the page is in the swap cache only.  The caller holds
- * the page-table lock or a reference.  It calls swapmig_lru_unlock() before it drops that
- * or takes another lock.  Returns false if the chunk is full.
+ * the page-table lock or a reference.  The caller calls swapmig_lru_unlock() before it
+ * drops either or takes another lock.  Returns false if the chunk is full.
  */
 static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vma,
 			      unsigned long addr, struct page *page, unsigned int nr)
@@ -102,7 +102,7 @@ static bool swapmig_walk_page(struct swapmig_scan *wc, struct vm_area_struct *vm
 			goto busy;
 		shared = swapmig_folio_shared(vma, addr, page, nr);
 		folio_unlock(folio);
-		/* It has looked at each page of a huge page in pieces. */
+		/* This has looked at each page of a huge page in pieces. */
 		if (nr != nr_pages)
 			wc->scanned += nr_pages - 1;
 	}
@@ -160,10 +160,10 @@ static void swapmig_redirect_slot(struct swapmig_scan *wc, swp_entry_t entry,
 }
 
 /*
- * A present page may still have its slot, and is evicted to it again if nobody writes
- * to it.  So the refault node of the slot must not be a source either.  Without the
- * right to evict shared pages, leave a slot alone that has other users.  Returns
- * false if the folio is busy.
+ * A present page may have kept its slot.  Unless somebody writes to the page, it is
+ * evicted to the same slot, so the refault node of that slot must not be a source either.
+ * Without the right to evict shared pages, leave a slot alone that has other users.
+ * Returns false if the folio is busy.
  */
 static bool swapmig_redirect_present(struct swapmig_scan *wc,
 				     struct folio *folio, struct page *page)
@@ -196,7 +196,7 @@ static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vm
 	    !node_isset(page_to_nid(page), wc->call->map.sources))
 		return false;
 
-	/* A row of pages that are taken would hold this lock for long. */
+	/* A long row of pages that are taken would keep the LRU locked. */
 	swapmig_lru_unlock(&wc->lru);
 	if (!swapmig_batch_take(&wc->call->batch, vma, addr, pte, page, !wc->direct))
 		return false;
@@ -215,7 +215,7 @@ static void swapmig_walk_flush(struct swapmig_scan *wc, struct vm_area_struct *v
 	wc->taken_end = 0;
 }
 
-/* Is the page of a PTE hot?  Of a large folio, all entries up to @end count. */
+/* Is the page of a PTE hot?  For a large folio, all its entries up to @end count. */
 static bool swapmig_walk_hot(struct swapmig_scan *wc, struct vm_area_struct *vma,
 			     unsigned long addr, unsigned long end, pte_t *pte,
 			     struct page *page)
@@ -228,7 +228,7 @@ static bool swapmig_walk_hot(struct swapmig_scan *wc, struct vm_area_struct *vma
 			   (end - addr) >> PAGE_SHIFT);
 		wc->scanned += nr - 1;
 	}
-	/* This may take a while, and a lock that is taken with interrupts on. */
+	/* This may take long, and notifiers take locks that need interrupts enabled. */
 	if (nr > 1 || mm_has_notifiers(vma->vm_mm))
 		swapmig_lru_unlock(&wc->lru);
 	return swapmig_hot_ptes(vma, addr, pte, nr);
@@ -281,7 +281,7 @@ static bool swapmig_walk_swap_cache(struct swapmig_scan *wc, struct vm_area_stru
 }
 
 /*
- * The page at @index was in swap as @entry says.  Returns false if the chunk is full.
+ * The page at @index was in swap, in the slot of @entry.  Returns false if the chunk is full.
  */
 static bool swapmig_walk_shmem_entry(struct swapmig_scan *wc,
 				     struct vm_area_struct *vma,
@@ -304,7 +304,7 @@ static bool swapmig_walk_shmem_entry(struct swapmig_scan *wc,
 	return swapmig_walk_swap_cache(wc, vma, vma->vm_start, swap, folio);
 }
 
-/* Look at what is in swap of the pages from @first to @last. */
+/* Look at those of the pages from @first to @last that are in swap. */
 static int swapmig_walk_page_cache(struct swapmig_scan *wc, struct vm_area_struct *vma,
 				   pgoff_t first, pgoff_t last)
 {
@@ -314,7 +314,7 @@ static int swapmig_walk_page_cache(struct swapmig_scan *wc, struct vm_area_struc
 	bool taken = true;
 	void *entry;
 
-	/* A part without a page takes time, too. */
+	/* Even a look at no page takes time. */
 	if (wc->scanned++ >= SWAPMIG_WALK_MAX_SCANNED)
 		return SWAPMIG_WALK_PAUSED;
 
@@ -342,8 +342,8 @@ static int swapmig_walk_page_cache(struct swapmig_scan *wc, struct vm_area_struc
 	rcu_read_unlock();
 
 	/*
-	 * What cannot be noted is not looked at any further in this pass.  The page table
-	 * must have its turn in this walk: the next would only look here again.
+	 * If the part cannot be noted, this walk looks at no more of the page cache.  It goes
+	 * on with the page table: the next walk would only look at the same part again.
 	 */
 	if (next > first &&
 	    swapmig_seen_add(&wc->call->seen, mapping, first, next - 1)) {
@@ -357,9 +357,9 @@ static int swapmig_walk_page_cache(struct swapmig_scan *wc, struct vm_area_struc
 
 /*
  * The page tables do not show shared memory that is in swap: only the page cache does.
- * It is looked at once, however often it is mapped, before the page tables of its first
- * mapping.  Whether it has other users cannot be seen, so this takes the right to
- * evict shared pages.
+ * Each part of a file is looked at once, however often it is mapped, before the page
+ * tables of its first mapping.  Nothing tells whether a page there has other users, so
+ * this takes the right to evict shared pages.
  */
 static int swapmig_walk_shmem(struct swapmig_scan *wc, struct vm_area_struct *vma,
 			      unsigned long start, unsigned long end)
@@ -400,7 +400,7 @@ static int swapmig_walk_vma(unsigned long start, unsigned long end,
 	if (err)
 		return err;
 	wc->scanned++;
-	/* hugetlb pages that this machine cannot move have to be counted. */
+	/* hugetlb pages count, even those that this machine cannot move. */
 	if (!vma_migratable(vma) && !is_vm_hugetlb_page(vma))
 		return 1;
 	wc->may_evict_file = swapmig_may_evict_file(vma);
@@ -479,7 +479,7 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	wc->ptl = ptl;
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
-		/* The pages of huge pages in pieces have been added. */
+		/* The previous page may have been a huge page in pieces, which counts more. */
 		err = swapmig_walk_pause(wc, addr);
 		if (err)
 			break;
@@ -532,8 +532,8 @@ static int swapmig_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 		return err;
 
 	/*
-	 * A page table that is walked in two chunks is flushed twice.  So if this one may
-	 * not fit, and the chunk is not a small one, leave it to the next.
+	 * A page table that is walked in two chunks is flushed twice.  So if this table may
+	 * not fit into the chunk, leave it to the next chunk, unless this one is still small.
 	 */
 	if (wc->call->batch.nr > SWAPMIG_CHUNK_PAGES / 4 &&
 	    wc->chunk->nr_pages + ((end - addr) >> PAGE_SHIFT) > SWAPMIG_CHUNK_PAGES) {
@@ -607,12 +607,12 @@ static const struct mm_walk_ops swapmig_walk_ops = {
  * @chunk: an empty chunk to fill
  *
  * Isolates pages that are mapped and on a source node, up to SWAPMIG_CHUNK_PAGES base
- * pages.  Common ones are unmapped at once and added to the batch
- * of @call: see swapmig_batch_take().  Pages that are off the LRU or under migration are
- * counted as busy.  Pages that are in swap get their refault nodes.
+ * pages.  Common pages are unmapped at once and added to the batch of @call: see
+ * swapmig_batch_take().  Pages that are off the LRU or under migration are counted as
+ * busy.  Pages that are in swap get their refault nodes.
  *
- * The walk holds a reference to the address space, but not between two chunks: a
- * process that exits then frees its memory at once.
+ * A reference to the address space is held only during the walk: a process that exits
+ * between two chunks frees its memory at once.
  *
  * Context: process context, sleeps; takes and releases mmap_lock for reading.
  * Return: 1 if there is more to walk, 0 at the end of the address space, -ESRCH
@@ -646,8 +646,8 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 			err = call->next < mm->task_size;
 	}
 	/*
-	 * If this is the last reference, exit_mmap() and others may wait for somebody who
-	 * waits for a folio of the batch.
+	 * Dropping the last reference calls exit_mmap() and others, which may wait for a task
+	 * that waits for a folio of the batch.
 	 */
 	if (call->batch.nr)
 		mmput_async(mm);
