@@ -5,8 +5,8 @@
 #
 # Take the runs of a bench (lines "case kernel metric value unit"), print them as a
 # table of medians and spreads, write the medians to RESULTS, and judge them. PICKED
-# is the glob of the cases that ran: unless it is "*", a figure that is not there is
-# no fault. A metric "@TIME" is for a plot. Exit status 1 if a promise is not kept.
+# is the glob of the cases that ran: unless it is "*", a missing figure is no
+# fault. A metric "@TIME" is for a plot. The exit status is 1 if a promise is not kept.
 
 use strict;
 use warnings;

@@ -6,14 +6,14 @@
 # usage: scripts/bench.sh
 #	 scripts/bench.sh program	only build what the guests run, and print its path
 #
-#   C="GLOB..." only the cases with such a name ("copy_64M stall_*")
+#   C="GLOB..." only the cases whose names match ("copy_64M stall_*")
 #   RUNS=3     how often a case is repeated
 #
 # Three kernels with the same configuration: linux, the patched one; base, the
 # unmodified one; peer, the latest one of Debian for this release. They run
 # scripts/guest/bench.c, mostly where guest time counts instructions. The medians go
-# to out/bench/results.tsv, and those of all cases into plots beside it. Exit status 1 if
-# a figure falls short of what is promised; it is told which.
+# to out/bench/results.tsv, and those of all cases into plots beside it. The exit status
+# is 1 if a figure falls short of its promise; the output names the figure.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest/closure.sh"

@@ -14,16 +14,16 @@
 #   DEBUG=kcsan      a kernel that finds data races
 #   ARCH=i386        a 32-bit kernel, and 32-bit programs in the guest
 #   PROGRAMS=i386    32-bit programs, even on the x86_64 kernel
-#   NODES=4 CPUS=2 MEM=2G     memory nodes, CPUs, memory in all: a number of MiB, or of
-#                    what its suffix K, M or G says; on i386 each node has 512 MiB or
-#                    a multiple of it
+#   NODES=4 CPUS=2 MEM=2G     memory nodes, CPUs, memory in all, in MiB or with a
+#                    suffix K, M or G; on i386 each node has 512 MiB or a multiple
+#                    of it
 #   SWAP=zram        swap is on zram, half as large as memory; or on a disk of 1 GiB
 #                    (disk), or there is none (none)
 #   FAKE=1           nodes emulated by the kernel, not by the machine
 #   APPEND="..."     more words for the kernel's command line
 #   TIMEOUT=600      seconds after which the guest is ended (0: never)
 #   ICOUNT=1         one CPU with guest time = instructions * 8 ns
-#   DISK_BPS=N       the disks take so many bytes a second and no more
+#   DISK_BPS=N       the disks take at most N bytes a second
 #   ACCEL=kvm        instead of tcg
 #
 # The exit status is that of CMD; 124 if the time limit ended it; 125 if the

@@ -5,8 +5,8 @@
 #
 # usage: scripts/deb.sh [DIRECTORY]
 #
-#   CONFIG=FILE   the kernel's configuration, maybe xz-compressed, else that of Debian's
-#                 own kernel, which takes hours to compile
+#   CONFIG=FILE   the kernel's configuration, which may be xz-compressed; the default
+#                 is that of Debian's own kernel, which takes hours to compile
 #   DIRECTORY     below out/, for the packages: deb if not given
 #
 # The kernel is called 6.1.N-swapmig and is installed beside others. Debug symbols

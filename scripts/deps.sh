@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # deps.sh GROUP...: install what is missing of these groups. Silent and quick
-# when nothing is.
+# when nothing is missing.
 
 . "$(dirname "$0")/lib.sh"
 

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build a compiler of kernels for ia64, which Debian has no package of, and print
-# the directory of its commands.
+# Build a compiler for ia64 kernels, of which Debian has no package, and print the
+# directory of its commands.
 #
 # usage: scripts/ia64-gcc.sh
 #
-# The sources are Debian's gcc-12-source; assembler and linker are Debian's. What
-# was built once is kept in ~/.cache/swapmig, or in out/ where that cannot be
-# written, and used again until the package changes.
+# The sources are Debian's gcc-12-source; assembler and linker are Debian's. The
+# compiler is kept in ~/.cache/swapmig, or in out/ if that cannot be written, and
+# used again until the package changes.
 
 . "$(dirname "$0")/lib.sh"
 

@@ -6,9 +6,9 @@
 # usage: scripts/initramfs.sh
 #
 # BusyBox, Debian's migratepages, numactl and numastat, the selftests, and our
-# init. PROGRAMS=x86_64 or i386 says what machine they are for; it is that of the
-# kernel, ARCH, if not told. The archive is made again only when one of its files
-# has changed.
+# init. PROGRAMS=x86_64 or i386 says what machine they are for; the default is that
+# of the kernel, ARCH. The archive is made again only when one of its files has
+# changed.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest/closure.sh"

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Unpack Debian's i386 packages of what the 32-bit guest runs, and print the path
-# of the root directory they make up.
+# Unpack Debian's i386 packages of the programs that the 32-bit guest runs, and
+# print the path of the root directory that they make up.
 #
 # usage: scripts/packages.sh i386
 #
-# This machine is not told of another architecture: apt keeps its lists and the
+# The script adds no architecture to this machine: apt keeps its lists and the
 # packages in out/, and believes that nothing is installed.
 
 . "$(dirname "$0")/lib.sh"

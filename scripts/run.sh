@@ -7,9 +7,9 @@
 # usage: scripts/run.sh
 #
 # SIZE=MIB is the program's memory (256), TOUCH=PERCENT how much of it the program
-# uses (25): it reads that all the time, and rewrites it afterwards. Exit status 0
-# only if nothing of that memory was left on node 0, what the program touched is on
-# node 1, and none of it is damaged.
+# uses (25): the program reads this part all the time, and rewrites it afterwards.
+# The exit status is 0 only if none of the memory was left on node 0, the part that
+# the program touched is on node 1, and nothing is damaged.
 
 . "$(dirname "$0")/lib.sh"
 

@@ -7,11 +7,11 @@
 # usage: scripts/soak.sh, with these variables in the environment:
 #   MINUTES=10       how long, on each kernel
 #   ARCH=i386        only on this one
-#   SEED=N           what is random; the seed of a run is printed
+#   SEED=N           the seed of all random choices; the seed of a run is printed
 #   RACES="a b ..."  only these; a wrong name lists them all
 # and those of scripts/boot.sh, above all DEBUG=1, CPUS=, NODES= and MEM=.
 #
-# The exit status is 1 if anything was wrong, be it the kernel's complaints.
+# The exit status is 1 if anything went wrong, or if the kernel complained.
 
 . "$(dirname "$0")/lib.sh"
 

@@ -5,11 +5,11 @@
 #
 # usage: scripts/syscall-table.sh ARCH [VMLINUX]
 #
-# ARCH is x86_64 (both its own calls and those of 32-bit programs), i386 or ia64,
-# VMLINUX the patched kernel that scripts/kernel.sh has built last, if not told.
-# Besides the image, the number in the header for user space is compared. The
-# neighbours of the entry are looked at too: whoever misreads the table finds
-# something else there. Exit status 0 only if all is as it has to be.
+# ARCH is x86_64 (both its own calls and those of 32-bit programs), i386 or ia64.
+# VMLINUX is by default the patched kernel that scripts/kernel.sh has built last.
+# The script also compares the number in the header for user space, and checks the
+# neighbours of the entry: a wrong reading of the table would show other calls
+# there. The exit status is 0 only if all of them are right.
 
 . "$(dirname "$0")/lib.sh"
 

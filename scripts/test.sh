@@ -33,7 +33,7 @@
 # DEBUG=1: on a kernel that checks more, and is slower. Leaves out fake/* and compat/*.
 # DEBUG=kcsan: only kcsan/*, and guest/kcsan.
 #
-# What took how long is told at the end, or appended to the file TIMES.
+# The script ends with how long each part took, or appends that to the file TIMES.
 
 . "$(dirname "$0")/lib.sh"
 

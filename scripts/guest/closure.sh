@@ -3,8 +3,8 @@
 #
 # closure ROOT FILE...: give the tree ROOT what the programs FILE need in order
 # to run: shared libraries, and the interpreters of scripts with theirs, each at
-# the path it has on this machine or, when $packages names the root directory of
-# Debian's packages for another one, there. What the tree $has has is left out.
+# the path it has on this machine, or in the root directory $packages of Debian's
+# packages for another machine. Files that the tree $has has are left out.
 
 packages='' has=''
 

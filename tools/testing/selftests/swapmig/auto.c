@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The path "auto": what a process uses during the sampling window is on the target
- * node right after the call, what it does not use is in swap, and comes back there.
+ * The path "auto": memory that a process uses during the sampling window is on the
+ * target node right after the call. The rest is in swap, and comes back on that node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -227,7 +227,7 @@ static void end_use(ARGS)
 
 /*
  * The time that a process has to use all its hot memory once, and a multiple of it
- * where everything is slow. What is at rest is told by any window.
+ * where everything is slow. Any window tells which memory is at rest.
  */
 static int wide_window(void)
 {
@@ -257,11 +257,11 @@ static void call(ARGS, int from, int to)
 }
 
 /*
- * Of a process that uses memory meanwhile, now and then a page is too busy to move: one of
- * shared memory that is used in the moment in which it is unmapped has a reference too
- * many. Such a page is left, which is told, and goes with one of the next calls; if it has
- * been evicted after all, it must be read back. So must what the process does not use as
- * often as its hot memory. One in a hundred is what is promised.
+ * If a process uses its memory meanwhile, a page is now and then too busy to move: a page
+ * of shared memory that is used just when it is unmapped has a reference too many. The
+ * call reports that it has left such a page, and one of the next calls takes it. If it has
+ * been evicted after all, it must be read back. So must pages that the process does not use
+ * as often as its hot memory. The promise is one page in a hundred.
  */
 static void call_in_use(ARGS, int what, int from, int to)
 {
@@ -660,8 +660,8 @@ SM_TEST_F(calls, two_by_two)
 #define WINDOWS		(SM_TIMEOUT / 10 + 1)
 
 /*
- * A caller whose window is open. It leaves nothing behind, and is told so. There would be
- * no window for a process that has used nothing since the last one.
+ * A caller whose window is open. Its call leaves nothing behind, and returns 0. There would
+ * be no window for a process that has used nothing since the last one.
  */
 static void open_window(SM_ARGS(calls), int from, int to)
 {

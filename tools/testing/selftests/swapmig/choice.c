@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Choosing the path and seeing what a call does: sysfs, counters, tracepoints.
- * And what no path does, whoever calls: drop the cache of a file for nothing.
+ * No path drops the page cache of a file for nothing, whoever calls.
  */
 #include <errno.h>
 #include <fcntl.h>

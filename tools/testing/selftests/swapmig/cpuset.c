@@ -455,7 +455,7 @@ SM_TEST_F(cpuset, writer_without_target_node)
 
 /*
  * A migration that does not end before the test wants it to: io.max lets the swap
- * device write two bytes a second for the group A, and no less can be had.
+ * device write two bytes a second for the group A, which is the least possible.
  */
 #define THREADS	150
 

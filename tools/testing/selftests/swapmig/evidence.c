@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel says about a migration agrees with where memory is: each
- * way to look at it, right after the call, on a process that is at rest.
+ * What the kernel says about a migration agrees with where memory is. Each file
+ * that shows it is read right after the call, while the process is at rest.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is not to be had, and a swap disk that fails, at every place where a
- * call or a refault can meet them. Nothing is lost or stuck then, and what is
- * reported is still true.
+ * Allocations and a swap disk that fail, at every place where a call or a refault can
+ * meet them. No data is lost, nothing hangs, and what the kernel reports is still
+ * true.
  */
 #include <errno.h>
 #include <fcntl.h>

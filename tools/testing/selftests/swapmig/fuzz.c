@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Callers who pass anything: nodemasks, lengths, pointers and processes of all
- * kinds, by chance. They are told what migrate_pages(2) documents, or served, and
- * nothing else happens. SWAPMIG_SEED=N changes what they pass, SWAPMIG_ROUNDS=N
- * has them call N times as often.
+ * Callers that pass random nodemasks, lengths, pointers and processes. Each call
+ * succeeds or fails as migrate_pages(2) documents, and nothing else happens.
+ * SWAPMIG_SEED=N changes what they pass, SWAPMIG_ROUNDS=N has them call N times as
+ * often.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that swap cannot carry, though nothing else speaks against it: locked,
- * and huge by hugetlbfs. They are moved, whichever path is chosen.
+ * Pages that swap cannot take but a move can: mlocked pages and hugetlb pages.
+ * They are moved, whichever path is chosen.
  */
 #include "../kselftest_harness.h"
 #include "util.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The migration of a process costs other processes nothing, and follows the pages
- * that the process has.
+ * The migration of a process costs other processes nothing, and its cost follows the
+ * pages that the process has.
  */
 #include <fcntl.h>
 #include <linux/mempolicy.h>

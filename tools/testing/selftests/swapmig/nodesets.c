@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which nodes are evicted: those in the source and not in the target nodeset.
+ * From which nodes pages are evicted: those in the source and not in the target nodeset.
  */
 #include "../kselftest_harness.h"
 #include "util.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every kind of user page that swap can carry leaves its node, and comes back
+ * Every kind of user page that swap can take leaves its node, and comes back
  * with its content, whichever device swap is on. The page cache of files moves.
  */
 #include <errno.h>

@@ -42,7 +42,7 @@ FIXTURE_TEARDOWN(permission)
 	sm_cleanup();
 }
 
-/* What a caller is told, who is user @uid: the result, or -errno. */
+/* Call as user @uid.  Returns the result of the call, or -errno. */
 static long as_user(uid_t uid, pid_t pid, unsigned long from, unsigned long to)
 {
 	int fd[2];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Policies are not changed by the call, those of areas and that of the task.
+ * The call changes neither the policies of VMAs nor that of the task.
  */
 #include <linux/mempolicy.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that is migrated: another one, one with threads, one that forks
- * or uses its memory during the call, one that dies.
+ * The process that is migrated: one that is not the caller, one with threads, one
+ * that forks or uses its memory during the call, one that dies.
  */
 #include <errno.h>
 #include <pthread.h>

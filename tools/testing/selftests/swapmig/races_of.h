@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How programs run a race on both paths and on both kinds of swap device.
- * SWAPMIG_ROUNDS=N makes it last N times as long, SWAPMIG_SEED=N changes what is
- * random.
+ * How programs run a race: on the path "swap" with both kinds of swap device, and on
+ * the path "direct". SWAPMIG_ROUNDS=N makes it last N times as long, SWAPMIG_SEED=N
+ * changes its random choices.
  */
 #include "../kselftest_harness.h"
 #include "race/race.h"

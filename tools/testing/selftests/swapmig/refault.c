@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where pages are after a migration, once they have been used again: on the
- * node they were sent to, whether they were evicted or moved, for every kind of
- * page, whichever CPU and process uses them, and whatever the policies say. Only
- * a cpuset may object.
+ * Where pages are after a migration, once they have been used again: on the node
+ * that they were sent to. This holds for evicted and moved pages of every kind,
+ * whichever CPU and process uses them, and whatever the policies say. Only a cpuset
+ * may send them elsewhere.
  */
 #include <errno.h>
 #include <fcntl.h>

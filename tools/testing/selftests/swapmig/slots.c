@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A refault node belongs to the use of a swap slot: it is there as long as the
- * memory in it is, and nobody who uses the slot later inherits it.
+ * A refault node belongs to one use of a swap slot: it lasts as long as the page in
+ * the slot, and the next user of the slot does not inherit it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,9 +5,9 @@
  * usage: soak SECONDS SEED [RACE...]
  *
  * Several runs are under way all the time, each with a process and migrators of its
- * own, while the preferred path, and whether shared memory has huge pages, change by
- * chance. Where the kernel can have allocations fail, some of the migrators' do. Ends
- * with what has been done; status 1 if any run went wrong or something has been left
+ * own, while the preferred path, and whether shared memory has huge pages, change at
+ * random. If the kernel has fault injection, some allocations of the migrators fail.
+ * Ends with what has been done. The status is 1 if a run went wrong or left something
  * behind.
  */
 #include <signal.h>

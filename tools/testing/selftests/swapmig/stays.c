@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that neither path can carry. They must keep their content and their
- * users, and the caller must be told how many of them did not leave.
+ * Pages that neither path can take. They must keep their content and their users,
+ * and the call must return how many of them did not leave.
  */
 #include <errno.h>
 #include <fcntl.h>

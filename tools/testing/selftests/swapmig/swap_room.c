@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * No swap, less of it than is needed, a full target node: each page takes the
- * other path then. What neither can carry stays, whole, and the caller is told
- * how much that is.
+ * With no swap, with too little of it, or with a full target node, each page takes
+ * the other path. Pages that neither path can take stay whole, and the call returns
+ * their number.
  */
 #include <fcntl.h>
 #include <linux/mempolicy.h>
@@ -526,7 +526,7 @@ static long long killed_in_group(SM_ARGS(room))
 
 /*
  * The migrator sleeps in the kernel, pages are being written, and nothing is freed any more.
- * What is isolated does not tell: hot-remove of a huge page leaves that count too low.
+ * The count of isolated pages does not tell: hot-remove of a huge page leaves it too low.
  */
 static int wait_until_stuck(SM_ARGS(room))
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two users on one machine. What one of them calls neither moves nor evicts the
- * memory of the other, though they share the frames or the swap slots of it.
+ * Two users on one machine. A call by one of them neither moves nor evicts memory
+ * of the other, even where they share frames or swap slots.
  */
 #include <linux/mempolicy.h>
 #include <sys/ipc.h>
@@ -244,7 +244,7 @@ static void half_is_taken(SM_ARGS(users))
 	EXPECT_EQ(0, sm_peer_ask(&self->mallory, SM_PEER_BAD));
 }
 
-/* Pieces that nobody else has any of are Mallory's. */
+/* A huge page in pieces is Mallory's if nobody else has any piece of it. */
 SM_TEST_F(users, half_of_a_huge_page_of_ones_own)
 {
 	share_huge_page(_metadata, self);

@@ -23,9 +23,9 @@
 #include "lib/machine.h"
 
 /*
- * Seconds after which a test is ended. One of migration over a slow disk in an
- * emulated machine is slow, and as many times slower as SWAPMIG_SLOW says if the
- * kernel checks all it does.
+ * Seconds after which a test is ended. Migration over a slow disk in an emulated
+ * machine is slow, and SWAPMIG_SLOW times slower on a kernel that checks all it
+ * does.
  */
 #define SM_TIMEOUT		120
 

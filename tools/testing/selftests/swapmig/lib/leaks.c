@@ -4,9 +4,9 @@
  * count as isolated, refault nodes, control groups that cannot die. Swap slots
  * that are lost keep swapoff() from ending.
  *
- * The memory that is free says little, as there are many honest uses of it. So
- * all that the kernel accounts for is subtracted from what it manages: the rest is
- * its own raw allocations, which hardly change, and whatever has been lost.
+ * The amount of free memory says little, as memory has many honest uses. So all
+ * that the kernel accounts for is subtracted from what it manages. The rest is its
+ * own raw allocations, which hardly change, and memory that has been lost.
  */
 #include <stdio.h>
 #include <stdlib.h>

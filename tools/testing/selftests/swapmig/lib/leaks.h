@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the machine holds that tests may not leave more of.
+ * What tests must not leave more of than they found on the machine.
  */
 #ifndef SWAPMIG_LEAKS_H
 #define SWAPMIG_LEAKS_H
@@ -18,7 +18,7 @@ struct sm_held {
 };
 
 void sm_take_stock(struct sm_held *held);
-/* Says on stderr what there is more of, which is what @held has from then on. */
+/* Says on stderr what there is more of than in @held, and updates @held. */
 bool sm_leaked(struct sm_held *held);
 
 #endif /* SWAPMIG_LEAKS_H */

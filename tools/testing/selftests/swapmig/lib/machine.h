@@ -9,10 +9,10 @@
 
 /* The path that calls try first. */
 #define SM_PATH		"/sys/kernel/mm/swapmig/path"
-/* How long calls on the path "auto" look what a process uses. */
+/* How long calls on the path "auto" watch what a process uses. */
 #define SM_WINDOW	"/sys/kernel/mm/swapmig/window_ms"
 #define SM_KSM		"/sys/kernel/mm/ksm"
-/* Whether shared memory has huge pages; that of a mounted tmpfs is an option of it. */
+/* Whether shared memory has huge pages; a mounted tmpfs has an option for that. */
 #define SM_HUGE_SHMEM	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 /* How many times slower than usual this machine is: SWAPMIG_SLOW. */
@@ -27,8 +27,8 @@ const char *sm_lacks_ksm(void);
 int sm_prefer(const char *path);	/* "swap", "direct" or "auto", until sm_cleanup() */
 
 /*
- * Kernel samepage merging merges what is marked, until @pages more pages than frames
- * share one; from then on nothing merges or breaks.
+ * Have KSM merge what is marked, until it has saved @pages frames. After that, KSM
+ * neither merges nor breaks anything.
  */
 int sm_merge(long pages);
 
@@ -39,9 +39,9 @@ int sm_merge(long pages);
 int sm_few_pages_on_cpus(void);
 
 /*
- * Pages only go where a test sends them: khugepaged takes some to the node where most
- * of their neighbours are, kcompactd from a full node's one end to the other, and
- * read-ahead brings back what nobody has touched.
+ * Keep pages where a test sends them. Otherwise khugepaged takes some to the node where
+ * most of their neighbours are, kcompactd moves some within a full node, and read-ahead
+ * brings back pages that nobody has touched.
  */
 int sm_keep_still(void);
 

@@ -49,8 +49,8 @@ int sm_mbind(void *addr, size_t len, int mode, unsigned long nodes);
 int sm_policy(void *addr, int *mode, unsigned long *nodes);
 
 /*
- * Run on a CPU of @node from now on: local memory is there. Later children do
- * so, too.
+ * Run on a CPU of @node from now on, so that local memory is there. Later children
+ * do the same.
  */
 const char *sm_lacks_cpu(int node);
 int sm_run_on(int node);

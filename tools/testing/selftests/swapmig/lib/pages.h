@@ -35,8 +35,8 @@ const char *sm_lacks_huge_at(const void *addr, size_t len);	/* NULL if all are *
 int sm_move_pages(void *addr, size_t len, int node);	/* -1: not all of them */
 
 /*
- * Can this kernel move a huge page at all, and in one piece?  move_pages(2), which
- * is asked, moves the one at @addr from @node to the node @there and back.
+ * Can this kernel move a huge page at all, and in one piece?  To find out, move the
+ * one at @addr from @node to the node @there and back with move_pages(2).
  */
 bool sm_moves_huge(void *addr, int node, int there);
 
@@ -56,8 +56,8 @@ int sm_fill_file(int fd, size_t len, uint64_t seed);
 void *sm_share(size_t len);
 
 /*
- * Have memory swapped out in the ordinary way. The caller is not pinned. What a disk
- * has been told to write stays in the swap cache: see sm_swap_out().
+ * Have memory swapped out in the ordinary way. The caller is not pinned. Pages that a
+ * disk is still writing stay in the swap cache: see sm_swap_out().
  */
 int sm_page_out(void *addr, size_t len);
 

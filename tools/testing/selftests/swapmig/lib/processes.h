@@ -18,7 +18,7 @@ long sm_major_faults(pid_t pid);
 char sm_state(pid_t pid);		/* 'R', 'S', 'D', ...; 'X' if it is gone */
 void sm_kill(pid_t pid);
 
-/* Become an ordinary user, who may still be looked at by their equals. */
+/* Become an ordinary user, whose processes may still ptrace each other. */
 int sm_become(uid_t uid);
 
 /*

@@ -5,7 +5,7 @@
 #ifndef SWAPMIG_SETTINGS_H
 #define SWAPMIG_SETTINGS_H
 
-/* Write a setting. What it was before the first time is put back in the end. */
+/* Write a setting. sm_restore_settings() puts back what it was before the first time. */
 int sm_set(const char *path, const char *value);
 void sm_restore_settings(void);
 

@@ -193,8 +193,9 @@ static int page_out_of_cache(char *addr, size_t len)
 
 /*
  * A page that is to be written is freed only when reclaim comes by after that, and
- * MADV_PAGEOUT sees what is mapped. So have it mapped again: it is clean, and freed at
- * once. By a child, as full swap takes the slot from a page that nobody else has in it.
+ * MADV_PAGEOUT only sees mapped pages. So map the page again: it is clean, and freed at
+ * once. A child does that, as full swap takes the slot from a page that no other process
+ * has in swap.
  */
 int sm_swap_out(void *addr, size_t len)
 {

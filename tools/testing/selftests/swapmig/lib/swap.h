@@ -15,7 +15,7 @@ int sm_swap_on(enum sm_dev dev, size_t bytes);
 int sm_swap_off(void);
 int sm_swap_off_and_on(void);
 
-/* As sm_page_out(), of private memory, of which no frame is left. */
+/* As sm_page_out(), for private memory; leaves no frame of it. */
 int sm_swap_out(void *addr, size_t len);
 
 #endif /* SWAPMIG_SWAP_H */

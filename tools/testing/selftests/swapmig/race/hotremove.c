@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Races of migration with blocks of memory that go away, with what is in them moved,
- * and come back. See race.h.
+ * Races of migration with blocks of memory that are emptied, go away, and come back.
+ * See race.h.
  *
  * The base reads a zone's first page and its length without a lock. If both change in
  * between, CONFIG_DEBUG_VM believes that a page is not in its zone (bad_range(), a BUG)

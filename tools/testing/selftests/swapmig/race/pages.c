@@ -106,8 +106,8 @@ static int begin_collapse(struct race_run *run)
 }
 
 /*
- * What a migrator has in its hands cannot collapse, and it always has something: it
- * lets the round that it has disturbed pass, and one more.
+ * Pages that a migrator has isolated cannot collapse, and it always has some: so it
+ * pauses for the round that it has disturbed, and for one more.
  */
 static int round_collapse(struct race_run *run, long nr)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Races: a process whose memory is migrated to and fro without a pause, while
- * something else happens to it, and which looks at its contents all along.
+ * Races: a process checks its memory all along, while the memory is migrated to and
+ * fro without a pause and something else happens to it.
  */
 #ifndef SWAPMIG_RACE_H
 #define SWAPMIG_RACE_H
