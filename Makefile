@@ -13,7 +13,8 @@ help:
 #: make tree     the patched kernel tree, in out/linux: edit there,
 #: make refresh  take the edits in out/linux back to this repository
 #: make series   the mail series, in out/series
-#: make deb      Debian packages of the patched kernel for a real machine, in out/deb
+#: make deb      Debian packages of the patched kernel and its tool for a real
+#:               machine, in out/deb
 #: make lint     checkpatch, sparse, shell and documentation checks
 #: make clean    remove out/, where everything is built (not the ia64 compiler,
 #:               which is kept in ~/.cache/swapmig)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Debian packages of the patched kernel, for a real machine. Prints their paths.
+# Debian packages of the patched kernel and of the tool swapmig, for a real machine.
+# Prints their paths.
 #
 # usage: scripts/deb.sh [DIRECTORY]
 #
@@ -46,13 +47,41 @@ pack()
 	rm -f "$packages"/linux-*.buildinfo "$packages"/linux-*.changes
 }
 
+# dpkg-shlibdeps wants a source package; it needs no more of one than this.
+pack_tool()
+{
+	local root=$packages/tool depends
+
+	rm -rf "$packages"/swapmig_* "$root"
+	"$TOP/scripts/tool.sh" "$root"
+	strip "$root/usr/sbin/swapmig"
+	mkdir -p "$root/DEBIAN" "$root/debian"
+	echo 'Source: swapmig' >"$root/debian/control"
+	depends=$(cd "$root" && dpkg-shlibdeps -O usr/sbin/swapmig)
+	rm -r "$root/debian"
+	cat >"$root/DEBIAN/control" <<-END
+		Package: swapmig
+		Version: $version-1
+		Architecture: $(dpkg --print-architecture)
+		Maintainer: ${DEBFULLNAME:-nobody} <${DEBEMAIL:-nobody@localhost}>
+		Section: admin
+		Priority: optional
+		Depends: ${depends#*=}
+		Description: watch and start migrations of memory through swap
+		 swapmig shows migrations of memory between NUMA nodes while they run, and
+		 starts them. It is for kernels with swap migration.
+	END
+	dpkg-deb --root-owner-group --build "$root" "$packages"
+}
+
 CONFIG=${CONFIG:-$debian}
-need build deb
+need build deb tool
 [ "$CONFIG" != "$debian" ] || need debian-config
 [ -r "$CONFIG" ] || die "CONFIG=$CONFIG: no such file"
 "$TOP/scripts/tree.sh" linux >&2
 version=$(tree_version "$OUT/linux")
 mkdir -p "$dir"
+step "pack the tool" pack_tool
 step "configure the kernel $version-swapmig" configure
 step "build and pack the kernel $version-swapmig" pack
-printf '%s\n' "$packages"/linux-*.deb
+printf '%s\n' "$packages"/{linux-,swapmig_}*.deb

@@ -5,7 +5,7 @@
 #	series.sh			export it and list the patches
 #	CHECK=apply series.sh		and apply it with git am to the base: the result
 #					must be out/linux to the byte
-#	CHECK=build series.sh		and compile the kernel and the selftests of each step
+#	CHECK=build series.sh		and compile the kernel, the selftests and the tool of each step
 #	CHECK=boot series.sh		and boot each of these kernels, and migrate in it
 
 . "$(dirname "$0")/lib.sh"
@@ -89,7 +89,11 @@ check_steps()
 			no_warnings "$name" "build the x86_64 kernel step"
 			[ "$check" = build ] || boot_step "$commit"
 		fi
-		if grep -q '^tools/' <<<"$files"; then
+		if grep -q '^tools/mm/' <<<"$files"; then
+			step "compile its tool" tool
+			no_warnings "$name" "compile its tool"
+		fi
+		if grep -q '^tools/testing/' <<<"$files"; then
 			step "compile its selftests" selftests
 			no_warnings "$name" "compile its selftests"
 		fi
@@ -101,6 +105,13 @@ selftests()
 {
 	mkdir -p "$OUT/step.selftests"
 	make -C "$OUT/step/tools/testing/selftests/swapmig" OUTPUT="$OUT/step.selftests" -j"$JOBS"
+}
+
+tool()
+{
+	need tool
+	mkdir -p "$OUT/step.tool"
+	make -C "$OUT/step/tools/mm/swapmig" O="$OUT/step.tool"
 }
 
 # no_warnings STEP LOG

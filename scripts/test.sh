@@ -15,7 +15,8 @@
 #	guest/*			what scripts/boot.sh promises, above all that it does
 #				not overlook a kernel in trouble
 #	bench/program		what "make bench" runs in the guests
-#	deb			packages of the patched kernel; not with DEBUG=1
+#	tool/*			the tool swapmig: how it is built, and what it does in a guest
+#	deb			packages of the patched kernel and the tool; not with DEBUG=1
 #	syscalls/*		the entry of the system call table, in the linked kernel
 #	kunit, kunit-i386	the KUnit tests, run while a guest boots
 #	numa/*			every selftest program, on nodes of the machine
@@ -246,10 +247,56 @@ refresh_edits()
 	rm -rf "$dir"
 }
 
-# The guest's kernel, packed as one for a real machine would be.
+# completed WORD...: the completions of the last word that the tool's offers
+completed()
+{
+	bash -c '. "$0" && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _swapmig &&
+		echo "${COMPREPLY[@]}"' "$TOP/tools/mm/swapmig/swapmig.bash-completion" "$@"
+}
+
+# The tool is built, or what is missing is named, and its completion knows it.
+tool_host()
+{
+	local dir=$OUT/test/tool-root make=(make -C "$OUT/linux/tools/mm/swapmig")
+
+	rm -rf "$dir"
+	"$TOP/scripts/tool.sh" "$dir" &&
+	fails 0 "usage: swapmig watch" "$dir/usr/sbin/swapmig" -h &&
+	[ -s "$dir/usr/share/man/man8/swapmig.8.gz" ] &&
+	[ -s "$dir/usr/share/bash-completion/completions/swapmig" ] &&
+	fails 2 "install libncurses-dev" "${make[@]}" PKG_CONFIG=false &&
+	fails 2 "install libnuma-dev" "${make[@]}" CC=false &&
+	fails 0 "watch move" completed swapmig "" &&
+	fails 0 "swap" completed swapmig move --path s &&
+	fails 0 "$$" completed swapmig move -p auto $$ &&
+	fails 0 "all 0" completed swapmig move -p auto 1 0 "" &&
+	[ "$(completed swapmig watch 1 2)" = "" ]
+}
+
+# In a guest whose disks take their time. Its JSON is for another parser than ours.
+tool_guest()
+{
+	local dir=$OUT/test/tool tool
+
+	tool=$("$TOP/scripts/tool.sh") &&
+	rm -rf "$dir" &&
+	mkdir -p "$dir/terminfo/l" &&
+	cp /lib/terminfo/l/linux "$dir/terminfo/l" &&
+	gcc -O2 -Wall -Werror -o "$dir/worker" "$TOP/scripts/guest/worker.c" &&
+	DISK_BPS=3000000 BOOT_NAME=tool TIMEOUT=$((300 * slow)) CMD="exec tool" \
+		ADD="$tool $dir/worker $dir/terminfo /usr/bin/script $TOP/scripts/guest/tool" \
+		"$boot" >"$dir/said"
+	set -- $?
+	cat "$dir/said"
+	[ "$1" = 0 ] && sed -n 's/^json: //p' "$dir/said" | perl -MJSON::PP -0777 -ne '
+		my $name = decode_json($_)->{process}{name};
+		$name eq "w\"\\\x01\x{fffd}(\x{e9}" or die "its name is $name\n"'
+}
+
+# The guest's kernel, packed as one for a real machine would be, and the tool.
 deb_packages()
 {
-	local script=$TOP/scripts/deb.sh dir=$OUT/deb-test deb version
+	local script=$TOP/scripts/deb.sh dir=$OUT/deb-test deb tool version
 
 	version=$(tree_version "$OUT/linux")-swapmig
 	deb=$dir/linux-image-${version}_${version%-*}-1_amd64.deb
@@ -259,6 +306,12 @@ deb_packages()
 	grep -x CONFIG_SWAPMIG=y "$dir/boot/config-$version" &&
 	grep -w do_migrate_pages "$dir/boot/System.map-$version" &&
 	grep -aF "$version (" "$dir/boot/vmlinuz-$version" >/dev/null &&
+
+	tool=$(echo "$dir"/swapmig_*.deb) &&
+	dpkg-deb -f "$tool" Depends | grep libnuma1 | grep libncursesw &&
+	dpkg-deb -c "$tool" | grep ' root/root .* ./usr/sbin/swapmig$' &&
+	dpkg-deb -c "$tool" | grep ' ./usr/share/man/man8/swapmig.8.gz$' &&
+	dpkg-deb -c "$tool" | grep ' ./usr/share/bash-completion/completions/swapmig$' &&
 
 	echo CONFIG_NUMA=n >"$dir/config" &&
 	fails 1 "CONFIG=/no/such/file" env CONFIG=/no/such/file "$script" deb-test &&
@@ -646,6 +699,8 @@ if [ "$arch" = x86_64 ]; then
 	check bench/program bench_program
 	syscalls x86_64
 	check syscalls/wrong syscalls_wrong
+	check tool/host tool_host
+	check tool/guest tool_guest
 	[ "${DEBUG:-}" ] || check deb deb_packages
 	kunit kunit
 	group numa

@@ -12,16 +12,19 @@
  *	turns		says "turns COUNT LONGEST", the longest in ms, since the last time
  *	touch PERCENT	checks and rewrites so much of its memory (once only), says
  *			"touched PAGES"
+ *	pin PAGES	puts its first pages into a pipe, as they are, says "pinned PAGES"
  *	verify		says "verified WRONG", the pages that are not as it left them
  *	quit
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,6 +68,17 @@ static double now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1e3 + ts.tv_nsec / 1e6;
+}
+
+/* What is in a pipe cannot leave its place. */
+static unsigned long pin(unsigned long nr_pages)
+{
+	struct iovec iov = { .iov_base = memory, .iov_len = nr_pages * PAGE_SIZE };
+	int ends[2];
+
+	if (pipe(ends) || vmsplice(ends[1], &iov, 1, SPLICE_F_NONBLOCK) < 0)
+		return 0;
+	return nr_pages;
 }
 
 int main(int argc, char **argv)
@@ -125,6 +139,8 @@ int main(int argc, char **argv)
 				fill(i, 1);
 			}
 			printf("touched %lu\n", touched);
+		} else if (!strncmp(line, "pin ", 4)) {
+			printf("pinned %lu\n", pin(strtoul(line + 4, NULL, 10)));
 		} else if (!strcmp(line, "verify\n")) {
 			for (unsigned long i = 0; i < pages; i++)
 				wrong += !intact(i, i < touched);
