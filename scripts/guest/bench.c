@@ -917,6 +917,7 @@ static long tlb_shootdowns(void)
 	return sum;
 }
 
+/* Of the memory alone: the program's text, which others have, too, goes page by page. */
 static void shootdowns(const struct run *run)
 {
 	struct program program;
@@ -924,6 +925,7 @@ static void shootdowns(const struct run *run)
 
 	prepare_swap(run);
 	program = start(run, THREADS_ON_ALL_CPUS, map_and_fill);
+	send_others_ahead(&program);
 	nr = tlb_shootdowns();
 	if (migrate(run, &program) < 0)
 		die("the call failed");
