@@ -16,7 +16,6 @@ void call_event(struct call *call, const struct event *event)
 {
 	switch (event->type) {
 	case EVENT_BEGIN:
-		memset(call, 0, sizeof(*call));
 		call->begin = *event;
 		call->since = now();
 		break;

@@ -35,6 +35,15 @@ static void usage(void)
 	exit(EXIT_USAGE);
 }
 
+/* It is none of a command's own. */
+static void end_for_option(int option)
+{
+	if (option != 'h')
+		usage();
+	fputs(help, stdout);
+	exit(0);
+}
+
 static pid_t read_pid(const char *text)
 {
 	char *end;
@@ -92,11 +101,8 @@ static int run_watch(int argc, char **argv)
 		case 'i':
 			interval = read_interval(optarg);
 			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
 		default:
-			usage();
+			end_for_option(option);
 		}
 	}
 	if (argc - optind > 1) {
@@ -127,11 +133,8 @@ static int run_move(int argc, char **argv)
 			warnx("--path: '%s' is not swap, direct or auto", path);
 			usage();
 			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
 		default:
-			usage();
+			end_for_option(option);
 		}
 	}
 	if (argc - optind != 3) {

@@ -123,10 +123,7 @@ static void read_trace(struct call *call)
 	struct event event;
 
 	while (trace_next(&event)) {
-		unsigned long pages = call->pages;
-
 		call_event(call, &event);
-		call->pages = pages;
 		/* A call keeps the path that it began with: others need not take it any more. */
 		if (event.type == EVENT_BEGIN)
 			path_restore();

@@ -42,6 +42,7 @@ static struct call *new_call(void)
 		nr_calls--;
 		memmove(&calls[i], &calls[i + 1], (nr_calls - i) * sizeof(*calls));
 	}
+	memset(&calls[nr_calls], 0, sizeof(*calls));
 	return &calls[nr_calls++];
 }
 

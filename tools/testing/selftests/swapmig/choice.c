@@ -252,7 +252,7 @@ static int read_story(struct story *s, int target)
 		if (strstr(line, "swapmig_begin:")) {
 			s->begins++;
 			s->strays += s->ends || s->chunks;
-			s->pid = sm_trace_field(line, " pid=");
+			s->pid = sm_field(line, " pid=");
 			s->from = mask_field(line, " from=");
 			s->to = mask_field(line, " to=");
 			p = strstr(line, " path=");
@@ -261,30 +261,30 @@ static int read_story(struct story *s, int target)
 		} else if (strstr(line, "swapmig_sample:")) {
 			s->samples++;
 			s->strays += !s->begins || s->chunks;
-			s->accessed = sm_trace_field(line, " accessed=");
-			s->window = sm_trace_field(line, " window_ms=");
+			s->accessed = sm_field(line, " accessed=");
+			s->window = sm_field(line, " window_ms=");
 		} else if (strstr(line, "swapmig_chunk:")) {
 			s->chunks++;
 			s->strays += !s->begins || s->ends;
-			n = sm_trace_field(line, " nr_pages=");
+			n = sm_field(line, " nr_pages=");
 			s->isolated += n;
 			if (n > s->largest)
 				s->largest = n;
 		} else if (strstr(line, "swapmig_progress:")) {
 			s->progresses++;
 			s->strays += !s->chunks || s->ends;
-			s->last_evicted = sm_trace_field(line, " evicted=");
-			s->last_moved = sm_trace_field(line, " moved=");
-			s->last_failed = sm_trace_field(line, " failed=");
+			s->last_evicted = sm_field(line, " evicted=");
+			s->last_moved = sm_field(line, " moved=");
+			s->last_failed = sm_field(line, " failed=");
 		} else if (strstr(line, "swapmig_end:")) {
 			s->ends++;
-			s->evicted = sm_trace_field(line, " evicted=");
-			s->moved = sm_trace_field(line, " moved=");
-			s->failed = sm_trace_field(line, " failed=");
+			s->evicted = sm_field(line, " evicted=");
+			s->moved = sm_field(line, " moved=");
+			s->failed = sm_field(line, " failed=");
 		} else if (strstr(line, "swapmig_refault:")) {
 			s->refaults++;
-			s->strays += sm_trace_field(line, " refault_nid=") != target;
-			s->strays += sm_trace_field(line, " nid=") != target;
+			s->strays += sm_field(line, " refault_nid=") != target;
+			s->strays += sm_field(line, " nid=") != target;
 		}
 	}
 	fclose(f);

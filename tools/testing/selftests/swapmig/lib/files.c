@@ -57,6 +57,13 @@ long sm_read_long(const char *path)
 	return sm_read_line(path, buf, sizeof(buf)) ? -1 : strtol(buf, NULL, 0);
 }
 
+long sm_field(const char *line, const char *name)
+{
+	const char *p = strstr(line, name);
+
+	return p ? strtol(p + strlen(name), NULL, 10) : -1;
+}
+
 /* The line "<key> <value>" of a file; -1 when there is none. */
 long long sm_read_key(const char *path, const char *key)
 {

@@ -13,6 +13,8 @@
 /* The first line of a file, without its end. */
 int sm_read_line(const char *path, char *buf, size_t size);
 long sm_read_long(const char *path);
+/* The number after @name in @line; -1 if @name is not there. */
+long sm_field(const char *line, const char *name);
 /* The value of the line "<key> <value>" of a file; -1 when there is none. */
 long long sm_read_key(const char *path, const char *key);
 long long sm_vmstat(const char *name);

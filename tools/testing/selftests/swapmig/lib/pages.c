@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "numa.h"
 #include "pages.h"
 
@@ -118,7 +119,7 @@ long sm_swapped(pid_t pid, const void *addr, size_t len)
 
 long sm_mapped_on_node(pid_t pid, int node)
 {
-	char path[64], key[16], *line = NULL, *p;
+	char path[64], key[16], *line = NULL;
 	long pages = 0, nr, kb;
 	size_t size = 0;
 	FILE *f;
@@ -129,12 +130,12 @@ long sm_mapped_on_node(pid_t pid, int node)
 	if (!f)
 		return -1;
 	while (getline(&line, &size, f) > 0) {
-		p = strstr(line, key);
-		if (!p)
+		nr = sm_field(line, key);
+		if (nr < 0)
 			continue;
-		nr = strtol(p + strlen(key), NULL, 10);
-		p = strstr(line, " kernelpagesize_kB=");
-		kb = p ? strtol(strchr(p, '=') + 1, NULL, 10) : 4;
+		kb = sm_field(line, " kernelpagesize_kB=");
+		if (kb < 0)
+			kb = 4;
 		pages += nr * (kb * 1024 / (long)sm_page);
 	}
 	free(line);
@@ -144,7 +145,7 @@ long sm_mapped_on_node(pid_t pid, int node)
 
 long sm_numa_maps(pid_t pid, const void *addr, const char *key)
 {
-	char path[64], *line = NULL, *p;
+	char path[64], *line = NULL;
 	size_t size = 0;
 	long nr = -1;
 	FILE *f;
@@ -156,8 +157,9 @@ long sm_numa_maps(pid_t pid, const void *addr, const char *key)
 	while (nr < 0 && getline(&line, &size, f) > 0) {
 		if (strtoul(line, NULL, 16) != (uintptr_t)addr)
 			continue;
-		p = strstr(line, key);
-		nr = p ? strtol(p + strlen(key), NULL, 10) : 0;
+		nr = sm_field(line, key);
+		if (nr < 0)
+			nr = 0;
 	}
 	free(line);
 	fclose(f);

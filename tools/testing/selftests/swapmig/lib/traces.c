@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,28 +33,8 @@ void sm_trace_end(void)
 	rmdir(SM_TRACE);
 }
 
-int sm_traced(const char *text)
-{
-	FILE *f = fopen(SM_TRACE "/trace", "r");
-	char line[1024];
-	int n = 0;
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		n += !!strstr(line, text);
-	fclose(f);
-	return n;
-}
-
-long sm_trace_field(const char *line, const char *name)
-{
-	const char *p = strstr(line, name);
-
-	return p ? strtol(p + strlen(name), NULL, 10) : -1;
-}
-
-long sm_traced_left(const char *reason)
+/* The sum of the numbers after @field, or how many there are, of the lines with @text. */
+static long sum_lines(const char *text, const char *field)
 {
 	FILE *f = fopen(SM_TRACE "/trace", "r");
 	char line[1024];
@@ -64,8 +43,18 @@ long sm_traced_left(const char *reason)
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f))
-		if (strstr(line, "swapmig_end:"))
-			sum += sm_trace_field(line, reason);
+		if (strstr(line, text))
+			sum += field ? sm_field(line, field) : 1;
 	fclose(f);
 	return sum;
+}
+
+int sm_traced(const char *text)
+{
+	return sum_lines(text, NULL);
+}
+
+long sm_traced_left(const char *reason)
+{
+	return sum_lines("swapmig_end:", reason);
 }

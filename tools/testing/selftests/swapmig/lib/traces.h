@@ -17,9 +17,6 @@ void sm_trace_end(void);
 /* How often the trace has @text. */
 int sm_traced(const char *text);
 
-/* The number after @name in a line of a trace; -1 if there is none. */
-long sm_trace_field(const char *line, const char *name);
-
 /* The sum of these numbers in all traces of the ends of calls. */
 long sm_traced_left(const char *reason);
 
