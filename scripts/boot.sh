@@ -31,14 +31,7 @@
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest/closure.sh"
-
-# What a kernel says when something is wrong with it.
-complaints='WARNING: |BUG: |kernel BUG at|Kernel panic|PANIC: |Oops|general protection fault|'\
-'INFO: task .* blocked|INFO: rcu|rcu: INFO|soft lockup|hard LOCKUP|suspicious RCU usage|'\
-'possible (circular|recursive|irq lock)|inconsistent lock state|list_(add|del) corruption|'\
-'refcount_t: |Bad page |bad_page|Bad rss-counter|page dumped because|scheduling while atomic|'\
-'sleeping function called|(KASAN|KCSAN|KFENCE|UBSAN): |unreferenced object|held lock freed|'\
-'unable to handle|Unable to handle kernel|stack-protector'
+. "$(dirname "$0")/guest/machine.sh"
 
 # The functions of mm/swapmig, without inline ones of headers that others have as well.
 our_functions()
@@ -68,66 +61,11 @@ without_races_of_base()
 	     { print }' <(our_functions) "$console"
 }
 
-number()
-{
-	if ! [[ ${!1} =~ ^[0-9]{1,9}$ ]] || [ "${!1}" -lt "$2" ]; then
-		die "$1=${!1} is not a number from $2 on"
-	fi
-}
-
-# mebibytes TEXT: what it means as an amount of memory, in the words of QEMU
-mebibytes()
-{
-	[[ $1 =~ ^0*([0-9]{1,9})([kKmMgG]?)$ ]] ||
-		die "MEM=$1 is no amount of memory, as 2048, 2048M, 2G or 2097152K are"
-	case ${BASH_REMATCH[2]} in
-	[kK]) echo $((BASH_REMATCH[1] / 1024)) ;;
-	[gG]) echo $((BASH_REMATCH[1] * 1024)) ;;
-	*)    echo "${BASH_REMATCH[1]}" ;;
-	esac
-}
-
-# The machine's nodes share its memory evenly and take turns to get a CPU.
-nodes_of_machine()
-{
-	local node cpu
-
-	for ((node = 0; node < NODES; node++)); do
-		args+=(-object "memory-backend-ram,id=m$node,size=$(((MEM + node) / NODES))M")
-		args+=(-numa "node,nodeid=$node,memdev=m$node")
-	done
-	for ((cpu = 0; cpu < CPUS; cpu++)); do
-		args+=(-numa "cpu,node-id=$((cpu % NODES)),socket-id=$cpu")
-	done
-}
-
-disk()
-{
-	args+=(-drive "if=virtio,format=raw,cache=unsafe,file=$run/$1${DISK_BPS:+,throttling.bps-total=$DISK_BPS}")
-}
-
-# A port of the guest that writes to (and may read from) a character device.
-port()
-{
-	args+=(-chardev "$2,id=$1" -device "virtserialport,chardev=$1,name=$1")
-}
-
 # Files that the user brings go to a disk of their own, so that they take no
 # memory of the guest; libraries must stand at the paths they have here.
 add_files()
 {
-	local file name
-	local -a files
-
-	mkdir -p "$run/add"
-	for file in $ADD; do
-		[ -e "$file" ] || die "ADD: $file does not exist"
-		name=$(basename "$(realpath "$file")")
-		[ ! -e "$run/add/$name" ] || die "ADD: two files are called $name"
-		cp -rL "$file" "$run/add/$name"
-	done
-	mapfile -d '' files < <(find "$run/add" -type f -print0)
-	closure "$run/overlay" "${files[@]}"
+	copy_added "$run/add" "$run/overlay"
 	/sbin/mkfs.ext4 -q -F -i 4096 -E root_owner=0:0 -d "$run/add" "$run/add.img" \
 		$(($(du -sm "$run/add" | cut -f1) * 5 / 4 + 64))M >/dev/null
 }
@@ -137,13 +75,6 @@ make_initrd()
 {
 	cat "$initramfs"
 	(cd "$run/overlay" && find . | cpio -o -H newc -R 0:0 --quiet)
-}
-
-# shellcheck disable=SC2046,SC2317	# a word per process; called by the trap
-finish()
-{
-	kill $(jobs -p) 2>/dev/null || true
-	rm -rf "$run"
 }
 
 KERNEL=${KERNEL:-linux} ARCH=${ARCH:-x86_64} ACCEL=${ACCEL:-tcg} ADD=${ADD:-} APPEND=${APPEND:-}
@@ -172,20 +103,7 @@ if [ "$ARCH" = i386 ] && [ $((MEM % (NODES * section))) != 0 ]; then
 fi
 SWAP=${SWAP:-zram}
 [[ $SWAP =~ ^(zram|disk|none)$ ]] || die "SWAP=$SWAP: it is zram, disk or none"
-# Input that does not come from a person is a script for the guest's shell.
-[ -n "${CMD:-}" ] || [ -t 0 ] || CMD="sh"
-interactive=
-[ -n "${CMD:-}" ] || interactive=1
-TIMEOUT=${TIMEOUT:-$([ "$interactive" ] && echo 0 || echo 600)}
-number TIMEOUT 0
-for file in $ADD; do
-	[ -e "$file" ] || die "ADD: $file does not exist"
-done
-if [ "$ACCEL" = kvm ]; then
-	[ -w /dev/kvm ] || die "ACCEL=kvm: cannot use /dev/kvm"
-else
-	[ "$ACCEL" = tcg ] || die "ACCEL=$ACCEL: it is tcg or kvm"
-fi
+check_run
 
 case $ARCH-$PROGRAMS in
 ia64-*) die "ARCH=ia64: nothing emulates such a machine; make test ARCH=ia64 links its kernel" ;;
@@ -199,23 +117,9 @@ initramfs=$("$TOP/scripts/initramfs.sh")
 has=${initramfs%/*}/root
 [ "$PROGRAMS" = x86_64 ] || packages=$("$TOP/scripts/packages.sh" "$PROGRAMS")
 
-# Guests that run at the same time write different consoles.
-mkdir -p "$OUT/log"
-slot=${BOOT_NAME:-$KERNEL}
-for ((n = 2; ; n++)); do
-	console=$OUT/log/console-$slot.log
-	exec 8>>"$console"
-	! flock -n 8 || break
-	slot=${BOOT_NAME:-$KERNEL}-$n
-done
-: >"$console"
-
-run=$(mktemp -d "$OUT/boot.XXXXXX")
-trap finish EXIT
-trap 'exit 130' INT TERM
+begin_run "${BOOT_NAME:-$KERNEL}"
 mkdir "$run/overlay"
-[ -z "$interactive" ] || ! stty size >/dev/null 2>&1 ||
-	stty size | awk '{ print "stty rows " $1 " cols " $2 }' >"$run/overlay/winsize"
+window_size >"$run/overlay/winsize"
 [ "$interactive" ] || printf '%s\n' "$CMD" >"$run/overlay/cmd"
 echo "$SWAP" >"$run/overlay/swap"
 
@@ -227,11 +131,7 @@ args=(-nodefaults -display none -no-reboot -m "$MEM" -smp "$CPUS,sockets=$CPUS"
 # The check of the timer counts ticks in real time, which a busy host lacks.
 # With DEBUG=1 it takes minutes to interpret what ACPI says of interrupts.
 append="console=ttyS0 panic=-1 oops=panic no_timer_check${DEBUG:+ acpi=noirq} $APPEND"
-case $ACCEL${ICOUNT:+-icount} in
-kvm)        args+=(-accel kvm -cpu host) ;;
-tcg)        args+=(-accel "tcg,thread=multi" -cpu max) ;;
-tcg-icount) args+=(-accel "tcg,thread=single" -cpu qemu64 -icount "shift=3,align=off,sleep=off") ;;
-esac
+accelerate
 if [ -n "${FAKE:-}" ]; then
 	# A CPU belongs to several emulated nodes, which workqueues warn about.
 	append="numa=fake=$NODES workqueue.disable_numa $append"
@@ -252,52 +152,9 @@ if [ -n "$ADD" ]; then
 fi
 make_initrd >"$run/initrd"
 
-port status "file,path=$run/status"
-limit=(timeout --foreground -k 5 "$TIMEOUT")
-rc=0
-if [ "$interactive" ]; then
+[ -z "$interactive" ] ||
 	args+=(-chardev "stdio,id=tty,mux=on,signal=off" -device "virtconsole,chardev=tty")
-	"${limit[@]}" qemu-system-x86_64 "${args[@]}" 8>&- || rc=$?
-else
-	# The output passes through files: a guest whose reader pauses must
-	# not pause inside of its driver. The input passes through a pipe:
-	# QEMU would make our own stdin non-blocking.
-	port stdin "stdio,signal=off"
-	port stdout "file,path=$run/stdout"
-	port stderr "file,path=$run/stderr"
-	mkfifo "$run/stdin"
-	: >"$run/stdout"
-	: >"$run/stderr"
-	exec 7<&0
-	cat <&7 >"$run/stdin" 8>&- &
-	feeder=$!
-	"${limit[@]}" qemu-system-x86_64 "${args[@]}" <"$run/stdin" >"$run/qemu.log" 2>&1 8>&- &
-	guest=$!
-	tail -q -c +1 -s 0.2 -f --pid=$guest "$run/stdout" 2>/dev/null 8>&- &
-	out=$!
-	tail -q -c +1 -s 0.2 -f --pid=$guest "$run/stderr" >&2 2>/dev/null 8>&- &
-	err=$!
-	wait $guest || rc=$?
-	wait $out $err || true
-	kill $feeder 2>/dev/null || true
-	wait $feeder 2>/dev/null || true
-fi
-
-status=$(cat "$run/status" 2>/dev/null || true)
-if [ $rc = 124 ] || [ $rc = 137 ]; then
-	say "error: the guest did not finish in $TIMEOUT s and was ended; the last lines of its console:"
-	tail -n 20 "$console" | sed 's/^/    /' >&2
-	rc=124
-elif [ $rc != 0 ]; then
-	say "error: QEMU failed with status $rc"
-	[ ! -e "$run/qemu.log" ] || sed 's/^/    /' "$run/qemu.log" >&2
-	rc=125
-elif [ -z "$status" ] && [ -z "$interactive" ]; then
-	say "error: the guest died"
-	rc=125
-else
-	rc=${status:-0}
-fi
+run_machine
 judged=$console
 if [ "$debug" = -kcsan ]; then
 	judged=$run/console
@@ -305,12 +162,4 @@ if [ "$debug" = -kcsan ]; then
 	races=$(sed -n 's/.*race of the base: //p' "$judged" | sort -u | wc -l)
 	say "KCSAN: $races races of the base are left out"
 fi
-if grep -qE "$complaints" "$judged"; then
-	say "error: the kernel complained on its console, $(short "$console"):"
-	grep -nE -A60 "$complaints" "$judged" | cut -c -160 | head -n 60 | sed 's/^/    /' >&2
-	[ "$rc" = 124 ] || rc=125
-elif [ "$rc" = 125 ]; then
-	say "the last lines of its console, $(short "$console"):"
-	tail -n 40 "$console" | sed 's/^/    /' >&2
-fi
-exit "$rc"
+verdict "$judged"

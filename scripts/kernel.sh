@@ -42,33 +42,12 @@ build()
 	make -C "$tree" O="$dir" ARCH="$ARCH" CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" "$@"
 }
 
-# A symbol that is misspelt, or whose dependencies are not met, is dropped by
-# Kconfig without a word. The last fragment that names one decides.
-check_config()
-{
-	local line symbol
-
-	while read -r line; do
-		case $line in
-		CONFIG_*)
-			grep -qxF "$line" "$dir/.config" ||
-				die "scripts/config: $line did not take effect in $tree" ;;
-		"# CONFIG_"*" is not set")
-			symbol=${line#\# }
-			symbol=${symbol%% *}
-			! grep -q "^$symbol=" "$dir/.config" ||
-				die "scripts/config: $symbol could not be turned off in $tree" ;;
-		esac
-	done < <(cat "$@" | tac | awk '{ symbol = /^CONFIG_/ ? substr($0, 1, index($0, "=") - 1) : $2 }
-				 !known[symbol]++')
-}
-
 configure()
 {
 	build "$start"
 	cat "$@" >>"$dir/.config"
 	build olddefconfig
-	check_config "$@"
+	check_config "$dir/.config" "$@"
 }
 
 [ $# = 1 ] || die "usage: scripts/kernel.sh linux|base|peer|step"

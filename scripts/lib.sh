@@ -130,3 +130,25 @@ tree_version()
 	awk '$2 == "=" && ($1 == "VERSION" || $1 == "PATCHLEVEL" || $1 == "SUBLEVEL") { v = v s $3; s = "." }
 	     END { print v }' "$1/Makefile"
 }
+
+# check_config CONFIG FRAGMENT...: a symbol that is misspelt, or whose dependencies are not
+# met, is dropped by Kconfig without a word. The last fragment that names one decides.
+check_config()
+{
+	local config=$1 line symbol
+	shift
+
+	while read -r line; do
+		case $line in
+		CONFIG_*)
+			grep -qxF "$line" "$config" ||
+				die "scripts/config: $line did not take effect in $(short "$config")" ;;
+		"# CONFIG_"*" is not set")
+			symbol=${line#\# }
+			symbol=${symbol%% *}
+			! grep -q "^$symbol=" "$config" ||
+				die "scripts/config: $symbol could not be turned off in $(short "$config")" ;;
+		esac
+	done < <(cat "$@" | tac | awk '{ symbol = /^CONFIG_/ ? substr($0, 1, index($0, "=") - 1) : $2 }
+				 !known[symbol]++')
+}

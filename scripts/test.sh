@@ -383,7 +383,7 @@ readme_commands()
 			{ echo "README: make help does not name $name"; rc=1; }
 	done < <(grep -E '^(make .*)?\b[A-Z_]+=' "$code" | grep -oE '\b[A-Z_]+=' | sort -u)
 	while read -r name; do
-		grep -qE "[\$({]${name%=}\b" "$TOP"/scripts/*.sh ||
+		grep -qE "[\$({]${name%=}\b" "$TOP"/scripts/{,guest/}*.sh ||
 			{ echo "make help: nothing uses $name"; rc=1; }
 	done < <(sed -n 's/^  \(\([A-Z_]*=[^ ]* *\)*\).*/\1/p' "$help" | grep -oE '[A-Z_]+=' | sort -u)
 	[ -s "$code" ] && return $rc
