@@ -10,6 +10,7 @@ help:
 #: make soak     all races at once, MINUTES=10 on each kernel; prints its SEED=N
 #: make bench    measure it beside the unmodified kernel and a later one
 #: make boot     a shell in the patched guest
+#: make vm       a Debian 12 system with our packages, its services and containers
 #: make tree     the patched kernel tree, in out/linux: edit there,
 #: make refresh  take the edits in out/linux back to this repository
 #: make series   the mail series, in out/series
@@ -35,18 +36,20 @@ help:
 #:   FORCE=1              tree: drop the edits in out/linux
 #:   CHECK=apply|build|boot   series: apply it with git am and compare with make
 #:                        tree, or compile every step, or boot each, too
-#:   CMD="COMMAND"        boot: run this instead; make fails where it fails, and
-#:                        scripts/boot.sh exits with its very status
-#:   ADD="FILE DIR ..."   boot: put them, and the libraries they need, in /add
+#:   CMD="COMMAND"        boot, vm: run this instead; make fails where it fails, and
+#:                        scripts/boot.sh or vm.sh exits with its very status
+#:   ADD="FILE DIR ..."   boot, vm: put them, and the libraries they need, in /add
+#:   KEEP=FILE            vm: keep in it what the system writes, for the next time
 #:   KERNEL=base          boot: the unmodified kernel
+#:   KERNEL=debian        vm: Debian's own
 #:   PROGRAMS=i386        boot: 32-bit programs on the 64-bit kernel
-#:   APPEND="..."         boot: more of a kernel command line
+#:   APPEND="..."         boot, vm: more of a kernel command line
 #:   SWAP=zram|disk|none  boot: where swap is
-#:   MEM=2G CPUS=N NODES=N    boot: the machine's size; a bare number is MiB
+#:   MEM=2G CPUS=N NODES=N    boot, vm: the machine's size; a bare number is MiB
 #:   FAKE=1               boot: emulate the nodes, by numa=fake=
 #:   ICOUNT=1             boot: guest time counts instructions
-#:   ACCEL=kvm            boot: virtualise, do not emulate
-#:   TIMEOUT=SECONDS      boot: end a guest that takes longer
+#:   ACCEL=kvm            boot, vm: virtualise, do not emulate
+#:   TIMEOUT=SECONDS      boot, vm: end a guest that takes longer
 #:   JOBS=N               compile so many files at once
 
 # What the user wrote, with the dollar signs that are meant for the guest.
@@ -60,11 +63,11 @@ run test soak bench series deb lint:
 
 # A command that fails in the guest is no error of make's: make that is asked a question
 # runs lines with a plus, and passes a status of 1 on without a word.
-ifeq ($(MAKECMDGOALS),boot)
+ifeq ($(subst vm,boot,$(MAKECMDGOALS)),boot)
 MAKEFLAGS += --question
 endif
-boot:
-	+@scripts/boot.sh || exit 1
+boot vm:
+	+@scripts/$@.sh || exit 1
 
 tree:
 	@scripts/tree.sh linux
@@ -75,4 +78,4 @@ refresh:
 clean:
 	rm -rf out
 
-.PHONY: help run test soak bench boot tree refresh series deb lint clean
+.PHONY: help run test soak bench boot vm tree refresh series deb lint clean

@@ -25,6 +25,8 @@ declare -A group=(
 	[guest]='qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio
 		 numactl:numactl libnuma-dev:/usr/include/numa.h e2fsprogs:/sbin/mkfs.ext4
 		 perl:prove'
+	[vm]='mmdebstrap:mmdebstrap qemu-utils:qemu-img e2fsprogs:/sbin/mkfs.ext4
+	      debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg'
 	[tool]='gcc:gcc libc6-dev:/usr/include/stdio.h make:make pkg-config:pkg-config
 		libncurses-dev:/usr/include/ncurses.h libnuma-dev:/usr/include/numa.h'
 	[outsiders]='stress-ng:stress-ng trinity:trinity'
