@@ -98,7 +98,7 @@ if newer "$dir/.packed" "$OUT/linux" "$fragment" "$TOP/man/swapmig.8" "$TOP"/scr
 	KDEB_COMPRESS=gzip CONFIG=$dir/config/.config "$TOP/scripts/deb.sh" vm >"$dir/packages"
 	mv "$dir/.packing" "$dir/.packed"
 fi
-if newer "$dir/disk.img" "$dir/.packed" "$0" "$ours"; then
+if newer "$dir/disk.img" "$dir/.packed" "$0" "$ours/customize" "$ours"/vm-*; then
 	root=()
 	if [ "$(id -u)" != 0 ]; then
 		# ask for the password here, where it can be seen
