@@ -28,6 +28,7 @@ help:
 #:   SIZE=MIB TOUCH=PERCENT   run: the program's memory, and how much it uses
 #:   DEBUG=1              run, test, boot: a slow kernel with KASAN, lockdep, kmemleak
 #:   DEBUG=kcsan          test, soak, boot: a slow kernel that finds data races
+#:   REAL=1               test: a Debian system and its services, in the machine of make vm
 #:   MINUTES=N SEED=N RACES="fork ..."   soak: how long, what is random, which
 #:   T=GLOB               test: only the tests with such a name
 #:   CONFIG=FILE          deb: the kernel's configuration; else that of Debian's own

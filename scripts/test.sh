@@ -28,11 +28,13 @@
 #	i386/*			the 32-bit programs on a 32-bit kernel, on emulated nodes
 #	kcsan/*			some, on a kernel that finds data races. Only with DEBUG=1
 #				or DEBUG=kcsan
+#	real/*			a Debian system with our packages (scripts/vm.sh), and its services:
+#				Redis, a container; then our packages are purged. Only with REAL=1
 #	ia64/*			what our code compiles to with a cross compiler. Only
 #				with ARCH=ia64: to build the compiler takes a while
 #
 # DEBUG=1: on a kernel that checks more, and is slower. Leaves out fake/* and compat/*.
-# DEBUG=kcsan: only kcsan/*, and guest/kcsan.
+# DEBUG=kcsan: only kcsan/*, and guest/kcsan. REAL=1: only real/*.
 #
 # The script ends with how long each part took, or appends that to the file TIMES.
 
@@ -603,6 +605,24 @@ outsider()
 	CMD="SWAPMIG_SLOW=$slow outsiders $1" "$boot"
 }
 
+# real NAME "PROGRAM..." [VARIABLE=VALUE...]: those programs of scripts/vm/real that T picks,
+# in one boot of the virtual machine. They all use the same disk.
+real()
+{
+	local name=$1 program programs='' log=$OUT/test/$1 since=$SECONDS rc=0
+
+	for program in $2; do
+		! picked "real/$program" || programs+=" $program"
+	done
+	shift 2
+	[ "$programs" ] || return 0
+	env "$@" KEEP="$OUT/test/real.qcow2" BOOT_NAME="$name" TIMEOUT=1800 CMD="exec real/all$programs" \
+		ADD="$OUT/test/worker $TOP/scripts/vm/real" "$TOP/scripts/vm.sh" </dev/null 2>"$log.err" |
+		tee "$log.log" | "$TOP/scripts/tap.pl" real >>"$results" || rc=$?
+	[ $rc = 0 ] || record failed "$name: the machine" <"$log.err"
+	took "$name" $((SECONDS - since))
+}
+
 # syscalls ARCH: its kernel is built, and its system call table is as it has to be
 syscalls()
 {
@@ -670,6 +690,17 @@ if [ "$arch" = ia64 ]; then
 fi
 
 need guest
+if [ "${REAL:-}" ]; then
+	need vm
+	"$TOP/scripts/vm-image.sh" >/dev/null
+	gcc -O2 -Wall -Werror -static -o "$OUT/test/worker" "$TOP/scripts/guest/worker.c"
+	rm -f "$OUT/test/real.qcow2"
+	real real 'redis podman'
+	real real-debian purge KERNEL=debian
+	rm -f "$OUT/test/real.qcow2"
+	summary
+	exit
+fi
 if [ "${DEBUG:-}" = kcsan ]; then
 	"$TOP/scripts/initramfs.sh" >/dev/null
 	kcsan

@@ -2,9 +2,10 @@
 /*
  * A program with memory worth migrating, for "make run".
  *
- * usage: worker MIB
+ * usage: worker MIB [BITS]
  *
- * It fills that much memory with a pattern that depends on the place, says
+ * It fills that much memory with a pattern that depends on the place, of which so many
+ * bits of 64 are not zero (all, which no compression makes smaller), says
  * "filled ADDRESS PAGES", and then runs on: it counts its turns and notes the longest of
  * them, without touching that memory, until it is told to:
  *	use PERCENT	reads a word in each page of so much of its memory, in every turn from
@@ -33,6 +34,7 @@
 
 static uint64_t *memory;
 static unsigned long pages;
+static unsigned int bits = 64;
 
 /* What belongs into a word; generation counts how often it was rewritten. */
 static uint64_t pattern(unsigned long word, uint64_t generation)
@@ -41,7 +43,8 @@ static uint64_t pattern(unsigned long word, uint64_t generation)
 
 	x ^= x >> 29;
 	x *= 0xbf58476d1ce4e5b9ULL;
-	return x ^ x >> 32;
+	x ^= x >> 32;
+	return x >> (64 - bits);
 }
 
 static void fill(unsigned long page, uint64_t generation)
@@ -88,9 +91,11 @@ int main(int argc, char **argv)
 	double last, pause = 0;
 	char line[64];
 
-	pages = argc == 2 ? strtoul(argv[1], NULL, 10) * (1 << 20) / PAGE_SIZE : 0;
-	if (!pages) {
-		fprintf(stderr, "usage: worker MIB\n");
+	pages = argc >= 2 ? strtoul(argv[1], NULL, 10) * (1 << 20) / PAGE_SIZE : 0;
+	if (argc == 3)
+		bits = strtoul(argv[2], NULL, 10);
+	if (!pages || argc > 3 || bits < 1 || bits > 64) {
+		fprintf(stderr, "usage: worker MIB [BITS]\n");
 		return 1;
 	}
 	/* A page on each side keeps the kernel from merging it with others. */
