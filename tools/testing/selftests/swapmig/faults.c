@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/mempolicy.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -220,7 +221,8 @@ static long serve(int what, void *arg)
 		return 0;
 	}
 
-	if (sm_bind(w->file < 0 ? buf->node : w->target))
+	/* No bind: a page that misses its refault node is allocated near it, unless bound. */
+	if (sm_set_policy(MPOL_PREFERRED, sm_bit(w->file < 0 ? buf->node : w->target)))
 		return -1;
 	if (what == SM_PEER_BAD) {
 		ret = sm_serve_buffer(what, buf);
