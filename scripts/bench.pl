@@ -144,6 +144,13 @@ for my $size (@sizes) {
 		limit("$case: instructions per page",
 		      value('linux', $case, 'insn_per_page'), $huge ? 600 : 2100);
 	}
+	# The guest's ext4 has no room for 256 MiB.
+	for my $fs ('tmpfs', $size eq '256M' ? () : 'ext4') {
+		my $case = "direct_file_${fs}_$size";
+		limit("$case: instructions per page, beside the base's",
+		      value('linux', $case, 'insn_per_page'),
+		      scaled(0.7, value('base', $case, 'insn_per_page')));
+	}
 	limit("swap_zram_$size: instructions per page", value('linux', "swap_zram_$size", 'insn_per_page'),
 	      16_500);
 	limit("swap_disk_$size: instructions per page, beside MADV_PAGEOUT's on the base",

@@ -144,6 +144,32 @@ static char *map_and_fill(const struct run *run)
 	return addr;
 }
 
+/* A file that nobody else maps; what is written to a disk is on it already. */
+static char *map_file(int fd, size_t len)
+{
+	char *addr;
+
+	if (fd < 0 || ftruncate(fd, len))
+		die("no file");
+	addr = sm_map_fd(fd, len, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (!addr)
+		die("mmap");
+	fill(addr, len);
+	if (fsync(fd))
+		die("fsync");
+	return addr;
+}
+
+static char *map_ext4(const struct run *run)
+{
+	return map_file(sm_ext4_file(), run->mib * MIB);
+}
+
+static char *map_tmpfs(const struct run *run)
+{
+	return map_file(sm_tmpfs_file("never"), run->mib * MIB);
+}
+
 /* Pages of @len bytes that the program touches in turn. */
 static long pages_touched(enum activity activity, size_t len)
 {
@@ -370,17 +396,21 @@ static void measure_call(const struct run *run, const struct program *program,
 	result("returned", ret, "pages");
 }
 
-static void cost(const struct run *run)
+static void cost_of(const struct run *run, char *(*fill_memory)(const struct run *))
 {
 	struct program program;
 
 	prepare_swap(run);
-	program = start(run, REST, map_and_fill);
+	program = start(run, REST, fill_memory);
 	send_others_ahead(&program);
 	measure_call(run, &program, sm_pages(program.len));
 	result("left_on_source", left_on_source(&program), "pages");
 	end(&program);
 }
+
+static void cost(const struct run *run) { cost_of(run, map_and_fill); }
+static void cost_ext4(const struct run *run) { cost_of(run, map_ext4); }
+static void cost_tmpfs(const struct run *run) { cost_of(run, map_tmpfs); }
 
 /* What it costs to touch everything again. */
 static void refault(const struct run *run)
@@ -1192,6 +1222,8 @@ static const struct kind {
 	{ "copy", "icount", copy, DIRECT, 0, { 64 } },
 	{ "zram_write", "icount", zram_write, DIRECT, 0, { 64 } },
 	{ "direct", "icount", cost, DIRECT, 0, { 16, 64, 256 }, true },
+	{ "direct_file_ext4", "icount", cost_ext4, DIRECT, 0, { 16, 64 } },
+	{ "direct_file_tmpfs", "icount", cost_tmpfs, DIRECT, 0, { 16, 64, 256 } },
 	{ "swap_zram", "icount", cost, SWAP, SM_ZRAM, { 16, 64, 256 }, true },
 	{ "swap_disk", "icount", cost, SWAP, SM_DISK, { 16, 64, 256 }, true },
 	{ "refault", "icount", refault, SWAP, SM_ZRAM, { 16, 64, 256 }, true },
