@@ -128,9 +128,8 @@ args=(-nodefaults -display none -no-reboot -m "$MEM" -smp "$CPUS,sockets=$CPUS"
       -kernel "$image" -initrd "$run/initrd"
       -chardev "file,id=console,path=$console" -serial chardev:console
       -device virtio-serial-pci,max_ports=8)
-# The check of the timer counts ticks in real time, which a busy host lacks.
 # With DEBUG=1 it takes minutes to interpret what ACPI says of interrupts.
-append="console=ttyS0 panic=-1 oops=panic no_timer_check${DEBUG:+ acpi=noirq} $APPEND"
+append+="${DEBUG:+ acpi=noirq} $APPEND"
 accelerate
 if [ -n "${FAKE:-}" ]; then
 	# A CPU belongs to several emulated nodes, which workqueues warn about.

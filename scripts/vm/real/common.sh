@@ -30,7 +30,7 @@ done_testing()
 	[ $failed = 0 ]
 }
 
-# Tests of figures that say what they have found: same WANTED FOUND, less FOUND LIMIT
+# Tests of figures that say what they have found: same WANTED FOUND, at_least LIMIT FOUND
 same() { echo "wanted $1, found $2"; [ "$1" = "$2" ]; }
 at_least() { echo "at least $1, found $2"; [ "$2" -ge "$1" ]; }
 
@@ -60,6 +60,14 @@ field()
 
 # anon NAME PID: what a process has in mappings with private pages that are present
 anon() { grep ' anon=' "/proc/$2/numa_maps" | field "$1"; }
+
+# make_swap FILE: of 128 MiB, for swapon
+make_swap()
+{
+	dd if=/dev/zero of="$1" bs=1M count=128 2>/dev/null
+	chmod 600 "$1"
+	mkswap -q "$1"
+}
 
 # worker "MIB [BITS]" command...: the command is to run "sh -c SCRIPT", its last words; the worker
 # fills its memory, answers at 5 what it is asked at 4, and has its pages at $address
