@@ -9,9 +9,11 @@
  * folios.  Without mmap_lock, a group of them at a time is then copied and mapped, or
  * gets swap entries and is left to evict.c.
  *
- * Only small anonymous folios that are mapped once and have no other user go this way.
- * All others go through migrate_pages() or reclaim, and so does a folio that turns out to
- * have another user after all.
+ * Only folios that are mapped once and have no other user go this way: small ones, and huge
+ * anonymous ones that a page middle directory maps, each of which is a batch of its own.  All
+ * others go through migrate_pages() or reclaim, and so does a folio that turns out to have
+ * another user after all.  Files and huge pages are always moved.  Their reverse mapping and
+ * their place in the page cache are left to the functions that migrate_pages() calls.
  *
  * A thread that touches a page of the batch waits until its group has been mapped.  So
  * groups for which somebody waits go first, and nothing here waits for memory or I/O, with
@@ -36,12 +38,15 @@
 #include "swapmig.h"
 
 /* The flags that a folio of a batch must have, and those that it must not have. */
-#define SWAPMIG_BATCH_FLAGS						\
-	(BIT(PG_lru) | BIT(PG_swapbacked) | BIT(PG_uptodate))
+#define SWAPMIG_BATCH_FLAGS	(BIT(PG_lru) | BIT(PG_uptodate))
 #define SWAPMIG_BATCH_FLAGS_NOT						\
 	(BIT(PG_head) | BIT(PG_swapcache) | BIT(PG_unevictable) |	\
-	 BIT(PG_writeback) | BIT(PG_private) | BIT(PG_private_2) |	\
-	 BIT(PG_reserved) | __PG_MLOCKED | __PG_HWPOISON)
+	 BIT(PG_writeback) | BIT(PG_private_2) | BIT(PG_reserved) |	\
+	 __PG_MLOCKED | __PG_HWPOISON)
+
+/* Anonymous folios must have and must not have these as well. */
+#define SWAPMIG_BATCH_ANON_FLAGS	(SWAPMIG_BATCH_FLAGS | BIT(PG_swapbacked))
+#define SWAPMIG_BATCH_ANON_FLAGS_NOT	(SWAPMIG_BATCH_FLAGS_NOT | BIT(PG_private))
 
 /* The folios of a batch that are copied or given slots, and mapped, together. */
 struct swapmig_group {
@@ -53,6 +58,7 @@ struct swapmig_group {
 	DECLARE_BITMAP(isolated, SWAPMIG_GROUP_PAGES);
 	/* how often @dst has become mapped; zapping it may follow at once */
 	unsigned short nr_mapped[SWAPMIG_GROUP_PAGES];
+	bool by_rmap;		/* as that of the batch */
 };
 
 /**
@@ -74,16 +80,61 @@ bool swapmig_batch_suits(struct vm_area_struct *vma)
 	       !vma_is_temporary_stack(vma);
 }
 
-/* Is the process's entry for this folio the only thing that refers to it? */
+/* Does the folio have all flags of @want, and none of @want_not? */
+static bool swapmig_batch_flags_fit(struct folio *folio, unsigned long want,
+				    unsigned long want_not)
+{
+	return (READ_ONCE(folio->flags) & (want | want_not)) == want;
+}
+
+/*
+ * Is the process's entry for this small anonymous folio all that refers to it?  A folio of
+ * KSM has no anon_vma, even if only one entry is left that maps it.
+ */
 static bool swapmig_batch_fits(struct folio *folio)
 {
-	unsigned long flags = READ_ONCE(folio->flags);
+	unsigned long mapping = (unsigned long)READ_ONCE(folio->mapping);
 
-	return (flags & (SWAPMIG_BATCH_FLAGS | SWAPMIG_BATCH_FLAGS_NOT)) ==
-		SWAPMIG_BATCH_FLAGS &&
-	       ((unsigned long)READ_ONCE(folio->mapping) & PAGE_MAPPING_FLAGS) ==
-		PAGE_MAPPING_ANON &&
-	       !atomic_read(&folio->_mapcount) && folio_ref_count(folio) == 1;
+	return (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_ANON &&
+	       !atomic_read(&folio->_mapcount) && folio_ref_count(folio) == 1 &&
+	       swapmig_batch_flags_fit(folio, SWAPMIG_BATCH_ANON_FLAGS,
+				       SWAPMIG_BATCH_ANON_FLAGS_NOT);
+}
+
+/*
+ * As swapmig_batch_fits(), for a small folio of the file that @vma maps.  The page cache
+ * has a reference, and what the file system attaches to the folio.
+ */
+static bool swapmig_batch_fits_file(struct folio *folio, struct vm_area_struct *vma,
+				    unsigned long addr)
+{
+	struct address_space *mapping = folio->mapping;
+
+	return !atomic_read(&folio->_mapcount) &&
+	       folio_ref_count(folio) == 2 + folio_test_private(folio) &&
+	       swapmig_batch_flags_fit(folio, SWAPMIG_BATCH_FLAGS, SWAPMIG_BATCH_FLAGS_NOT) &&
+	       mapping && vma->vm_file && vma->vm_file->f_mapping == mapping &&
+	       folio->index == linear_page_index(vma, addr) &&
+	       mapping->a_ops->migrate_folio;
+}
+
+/*
+ * As swapmig_batch_fits(), for a huge anonymous folio that is mapped as a whole.  One that
+ * waits to be split would still be on the list of its memory cgroup when it is freed.
+ */
+static bool swapmig_batch_fits_huge(struct folio *folio)
+{
+	return swapmig_batch_flags_fit(folio, SWAPMIG_BATCH_ANON_FLAGS | BIT(PG_head),
+				       SWAPMIG_BATCH_ANON_FLAGS_NOT & ~BIT(PG_head)) &&
+	       folio_test_anon(folio) && folio_entire_mapcount(folio) == 1 &&
+	       folio_ref_count(folio) == 1 && !PageDoubleMap(&folio->page) &&
+	       list_empty(&folio_page(folio, 2)->deferred_list);
+}
+
+/* For these alone, this file does what rmap.c does for all others. */
+static bool swapmig_is_small_anon(struct swapmig_group *group, struct folio *folio)
+{
+	return !group->by_rmap || (folio_test_anon(folio) && !folio_test_large(folio));
 }
 
 static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
@@ -111,14 +162,23 @@ static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
 	return swp_pte;
 }
 
+/* The reverse mapping of a folio must live until swapmig_group_map() has used it. */
+static void swapmig_batch_get_anon_vma(struct swapmig_batch *batch, struct folio *folio)
+{
+	/* The folio was mapped, so its anon_vma is alive. */
+	if (!(batch->nr % SWAPMIG_GROUP_PAGES) ||
+	    batch->folios[batch->nr - 1]->mapping != folio->mapping)
+		get_anon_vma(folio_anon_vma(folio));
+}
+
 /**
  * swapmig_batch_take - unmap a page and add it to the batch
  * @batch: the batch
  * @vma: the mapping, which swapmig_batch_suits()
- * @addr: the address of @page there
- * @ptep: the present page-table entry that maps @page
- * @page: the page
- * @evict: it is to be evicted, not moved
+ * @addr: an address in @vma
+ * @ptep: the present page-table entry for @addr
+ * @folio: the folio that it maps
+ * @evict: it is to be evicted, not moved; only for anonymous pages
  *
  * Puts a migration entry in place of the page-table entry and locks the folio.  The
  * caller flushes the TLB before it drops the page-table lock.  swapmig_batch_migrate() then
@@ -131,31 +191,32 @@ static pte_t swapmig_batch_entry(struct folio *folio, pte_t pte, bool exclusive)
  * Return: whether the page has been taken; if not, it is as it was.
  */
 bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
-			unsigned long addr, pte_t *ptep, struct page *page, bool evict)
+			unsigned long addr, pte_t *ptep, struct folio *folio, bool evict)
 {
-	struct folio *folio = page_folio(page);
+	bool anon = folio_test_anon(folio), exclusive;
 	struct mm_struct *mm = vma->vm_mm;
-	bool exclusive;
 	pte_t pte;
 
 	mmap_assert_locked(mm);
 	if (batch->nr == ARRAY_SIZE(batch->folios) || !folio_trylock(folio))
 		return false;
-	if (!swapmig_batch_fits(folio))
+	if (anon ? !swapmig_batch_fits(folio) : !swapmig_batch_fits_file(folio, vma, addr))
 		goto unlock;
 
-	flush_cache_page(vma, addr, page_to_pfn(page));
+	flush_cache_page(vma, addr, folio_pfn(folio));
 	pte = ptep_get_and_clear(mm, addr, ptep);
 	/* See page_try_share_anon_rmap(): clear the entry first. */
-	exclusive = PageAnonExclusive(page);
+	exclusive = anon && PageAnonExclusive(&folio->page);
 	if (arch_unmap_one(mm, vma, addr, pte) < 0 ||
-	    (exclusive && page_try_share_anon_rmap(page))) {
+	    (exclusive && page_try_share_anon_rmap(&folio->page))) {
 		set_pte_at(mm, addr, ptep, pte);
 		goto unlock;
 	}
-	/* No page cache or swap cache has the folio, so the flag is all there is to set. */
-	if (pte_dirty(pte))
+	/* If no page cache or swap cache has the folio, the flag is all there is to set. */
+	if (pte_dirty(pte) && anon)
 		folio_set_dirty(folio);
+	else if (pte_dirty(pte))
+		folio_mark_dirty(folio);
 	pte = swapmig_batch_entry(folio, pte, exclusive);
 	set_pte_at(mm, addr, ptep, pte);
 	trace_set_migration_pte(addr, pte_val(pte), 0);
@@ -163,15 +224,16 @@ bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
 	/*
 	 * The reference of the entry becomes ours.  Dropping the mapcount is a full memory
 	 * barrier: either GUP-fast finds the entry changed, or swapmig_group_copy() sees the
-	 * reference that GUP-fast has taken.  swapmig_group_isolate() updates the statistics
-	 * that page_remove_rmap() would.
+	 * reference that GUP-fast has taken.  For anonymous pages, swapmig_group_isolate()
+	 * updates the statistics that page_remove_rmap() would.
 	 */
-	WARN_ON_ONCE(!atomic_add_negative(-1, &folio->_mapcount));
-
-	/* See swapmig_group_map().  The folio was mapped, so its anon_vma is alive. */
-	if (!(batch->nr % SWAPMIG_GROUP_PAGES) ||
-	    batch->folios[batch->nr - 1]->mapping != folio->mapping)
-		get_anon_vma(folio_anon_vma(folio));
+	if (anon) {
+		WARN_ON_ONCE(!atomic_add_negative(-1, &folio->_mapcount));
+		swapmig_batch_get_anon_vma(batch, folio);
+	} else {
+		page_remove_rmap(&folio->page, vma, false);
+		batch->by_rmap = true;
+	}
 	if (evict)
 		__set_bit(batch->nr, batch->evict);
 	batch->folios[batch->nr++] = folio;
@@ -181,10 +243,56 @@ unlock:
 	return false;
 }
 
+/**
+ * swapmig_batch_take_huge - unmap a huge page and make it the only one of the batch
+ * @batch: the batch, which is empty
+ * @vma: the mapping, which swapmig_batch_suits()
+ * @addr: the address of @page there
+ * @pmd: the present entry that maps @page
+ * @page: the head page
+ *
+ * As swapmig_batch_take(), but flushes the TLB itself.  The huge page is moved, or mapped
+ * again.
+ *
+ * Context: mmap_lock and the lock of @pmd are held.  Does not sleep.
+ * Return: whether the page has been taken; if not, it is as it was.
+ */
+bool swapmig_batch_take_huge(struct swapmig_batch *batch, struct vm_area_struct *vma,
+			     unsigned long addr, pmd_t *pmd, struct page *page)
+{
+	struct page_vma_mapped_walk walk = {
+		.vma = vma,
+		.address = addr,
+		.pmd = pmd,
+	};
+	struct folio *folio = page_folio(page);
+
+	mmap_assert_locked(vma->vm_mm);
+	if (batch->nr || !thp_migration_supported() || !folio_trylock(folio))
+		return false;
+	if (!swapmig_batch_fits_huge(folio))
+		goto unlock;
+
+	/* set_pmd_migration_entry() drops the reference of the entry. */
+	folio_get(folio);
+	if (set_pmd_migration_entry(&walk, page)) {
+		folio_put(folio);
+		goto unlock;
+	}
+	swapmig_batch_get_anon_vma(batch, folio);
+	batch->by_rmap = true;
+	batch->folios[batch->nr++] = folio;
+	return true;
+unlock:
+	folio_unlock(folio);
+	return false;
+}
+
 /*
- * Take those folios off the LRU that are on it, and count all as unmapped.  The lock of a
- * folio keeps it in its memory cgroup, so these statistics stay right.  A group is small:
- * of its folios, only those that cannot be moved at once are accounted as isolated.
+ * Take those folios off the LRU that are on it, and count small anonymous ones as unmapped,
+ * as page_remove_rmap() has done with all others.  The lock of a folio keeps it in its
+ * memory cgroup, so these statistics stay right.  A group is small: of its folios, only
+ * those that cannot be moved at once are accounted as isolated.
  */
 static void swapmig_group_isolate(struct swapmig_group *group)
 {
@@ -193,13 +301,15 @@ static void swapmig_group_isolate(struct swapmig_group *group)
 
 	for (i = 0; i < group->nr; i++) {
 		struct folio *folio = group->src[i];
+		bool small_anon = swapmig_is_small_anon(group, folio);
 
 		if (!swapmig_lru_isolate(&lru, folio)) {
-			mod_lruvec_page_state(&folio->page, NR_ANON_MAPPED, -1);
+			if (small_anon)
+				mod_lruvec_page_state(&folio->page, NR_ANON_MAPPED, -1);
 			continue;
 		}
 		__set_bit(i, group->isolated);
-		lru.nr_mapped--;
+		lru.nr_mapped -= small_anon;
 	}
 	swapmig_lru_unlock(&lru);
 }
@@ -230,8 +340,11 @@ static void swapmig_group_count(struct swapmig_group *group)
 	unsigned int i, nr = 0;
 
 	for (i = 0; i < group->nr; i++) {
-		struct lruvec *next = folio_lruvec(group->dst[i]);
+		struct lruvec *next;
 
+		if (!group->nr_mapped[i])
+			continue;
+		next = folio_lruvec(group->dst[i]);
 		if (nr && next != lruvec) {
 			mod_lruvec_state(lruvec, NR_ANON_MAPPED, nr);
 			nr = 0;
@@ -297,7 +410,16 @@ static void swapmig_group_alloc(struct swapmig_group *group,
 	gfp_t gfp = (GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN) &
 		    ~__GFP_DIRECT_RECLAIM;
 	struct page **pages = (struct page **)group->dst;
+	struct folio *first = group->src[0];
 	unsigned int i, end;
+
+	/* A huge folio is alone. */
+	if (folio_test_large(first)) {
+		group->dst[0] = __folio_alloc(GFP_TRANSHUGE_LIGHT | __GFP_THISNODE,
+					      folio_order(first),
+					      map->target[folio_nid(first)], NULL);
+		return;
+	}
 
 	for (i = 0; i < group->nr; i = end) {
 		int nid = folio_nid(group->src[i]);
@@ -315,34 +437,81 @@ static void swapmig_group_alloc(struct swapmig_group *group,
 	}
 }
 
-/* The copy is charged in place of the folio, so nobody's usage changes. */
-static void swapmig_move_charge(struct folio *dst, struct folio *src)
+/*
+ * The copy is charged in place of the folio, so nobody's usage changes.  While the copy is
+ * made, both refer to the memory cgroup: mem_cgroup_migrate() finds nothing to do.
+ */
+static void swapmig_set_charge(struct folio *folio, struct folio *as)
 {
 #ifdef CONFIG_MEMCG
-	WRITE_ONCE(dst->memcg_data, src->memcg_data);
-	WRITE_ONCE(src->memcg_data, 0);
+	WRITE_ONCE(folio->memcg_data, as ? as->memcg_data : 0);
 #endif
+}
+
+/* Where copy_highpage() does nothing but copy, there is no need to take pages one by one. */
+static void swapmig_copy_huge(struct folio *dst, struct folio *src)
+{
+#if defined(CONFIG_HIGHMEM) || defined(__HAVE_ARCH_COPY_HIGHPAGE)
+	folio_copy(dst, src);
+#else
+	const size_t step = SWAP_CLUSTER_MAX * PAGE_SIZE;
+	void *to = folio_address(dst), *from = folio_address(src);
+	size_t left = folio_size(src);
+
+	for (; left > step; left -= step, to += step, from += step) {
+		memcpy(to, from, step);
+		cond_resched();
+	}
+	memcpy(to, from, left);
+#endif
+}
+
+static void swapmig_copy_anon(struct folio *dst, struct folio *src)
+{
+	dst->index = src->index;
+	dst->mapping = src->mapping;
+	__folio_set_swapbacked(dst);
+	if (folio_test_large(src))
+		swapmig_copy_huge(dst, src);
+	else
+		copy_highpage(&dst->page, &src->page);
+	folio_migrate_flags(dst, src);
+}
+
+/* The file system copies its folio itself.  Where it would have to wait, it does not. */
+static bool swapmig_copy_file(struct folio *dst, struct folio *src)
+{
+	struct address_space *mapping = src->mapping;
+
+	if (mapping->a_ops->migrate_folio(mapping, dst, src, MIGRATE_ASYNC))
+		return false;
+	src->mapping = NULL;
+	return true;
 }
 
 /* Copy the folio and all that belongs to it, or leave it as it is. */
 static void swapmig_group_copy(struct swapmig_group *group, unsigned int i)
 {
 	struct folio *src = group->src[i], *dst = group->dst[i];
+	bool anon, copied = false;
 
 	if (dst == src)
 		return;
+	anon = !group->by_rmap || folio_test_anon(src);
 	/* Any reference but ours may be used to access the folio. */
-	if (dst && test_bit(i, group->isolated) && folio_ref_count(src) == 1 &&
-	    folio_trylock(dst)) {
-		dst->index = src->index;
-		dst->mapping = src->mapping;
-		__folio_set_swapbacked(dst);
-		copy_highpage(&dst->page, &src->page);
-		swapmig_move_charge(dst, src);
-		folio_migrate_flags(dst, src);
-		flush_dcache_folio(dst);
-		set_page_owner_migrate_reason(&dst->page, MR_SYSCALL);
-		return;
+	if (dst && test_bit(i, group->isolated) &&
+	    (!anon || folio_ref_count(src) == 1) && folio_trylock(dst)) {
+		swapmig_set_charge(dst, src);
+		if (anon)
+			swapmig_copy_anon(dst, src);
+		copied = anon || swapmig_copy_file(dst, src);
+		swapmig_set_charge(copied ? src : dst, NULL);
+		if (copied) {
+			flush_dcache_folio(dst);
+			set_page_owner_migrate_reason(&dst->page, MR_SYSCALL);
+			return;
+		}
+		folio_unlock(dst);
 	}
 	if (dst)
 		folio_put(dst);
@@ -464,7 +633,8 @@ static void swapmig_group_map_vma(struct swapmig_group *group, unsigned int firs
  * them by the reverse mapping: once for all neighbours that share an anon_vma, not once
  * for each folio.  Neighbours are no more than a group apart, so that few VMAs are met
  * that map none of them.  mmap_lock cannot be taken: the task that holds it may wait for
- * one of these folios.
+ * one of these folios.  The base finds the entries of files and huge pages, one folio at
+ * a time.
  */
 static void swapmig_group_map(struct swapmig_group *group)
 {
@@ -476,7 +646,14 @@ static void swapmig_group_map(struct swapmig_group *group)
 		pgoff_t low = first->index, high = low;
 		struct anon_vma_chain *avc;
 
-		for (end = i + 1; end < group->nr; end++) {
+		end = i + 1;
+		if (!swapmig_is_small_anon(group, first)) {
+			remove_migration_ptes(first, group->dst[i], false);
+			if (anon_vma)
+				put_anon_vma(anon_vma);
+			continue;
+		}
+		for (; end < group->nr; end++) {
 			pgoff_t index = group->src[end]->index;
 
 			if (group->src[end]->mapping != first->mapping ||
@@ -498,12 +675,34 @@ static void swapmig_group_map(struct swapmig_group *group)
 	}
 }
 
+/* The list of @chunk for a folio of the batch that has been mapped again. */
+static struct list_head *swapmig_batch_list(struct swapmig_call *call,
+					    struct swapmig_chunk *chunk,
+					    struct folio *folio, bool evict)
+{
+	if (evict)
+		return &chunk->swap;
+	if (!call->evict)
+		return &chunk->unevictable;
+	return folio_test_anon(folio) || folio_test_swapbacked(folio) ?
+	       &chunk->direct : &chunk->files;
+}
+
+/* If an anonymous folio is not mapped, the process has freed it. */
+static bool swapmig_group_arrived(struct swapmig_group *group, struct folio *dst)
+{
+	if (swapmig_is_small_anon(group, dst))
+		return atomic_read(&dst->_mapcount) >= 0;
+	return !folio_test_anon(dst) || folio_mapped(dst);
+}
+
 static void swapmig_group_migrate(struct swapmig_call *call, struct swapmig_group *group,
 				  struct swapmig_chunk *chunk)
 {
-	struct list_head *move = call->evict ? &chunk->direct : &chunk->unevictable;
 	struct page *old[SWAPMIG_GROUP_PAGES];
 	unsigned int i, nr_copied = 0, nr_moved = 0;
+	/* A huge folio is alone. */
+	unsigned int nr_pages = group->by_rmap ? folio_nr_pages(group->src[0]) : 1;
 
 	swapmig_group_isolate(group);
 	swapmig_group_add_to_swap(call, group);
@@ -516,13 +715,12 @@ static void swapmig_group_migrate(struct swapmig_call *call, struct swapmig_grou
 
 	for (i = 0; i < group->nr; i++) {
 		struct folio *src = group->src[i], *dst = group->dst[i];
-		bool unmapped = dst == src && folio_test_swapcache(src);
+		bool unmapped = dst == src && folio_test_swapcache(src), evict;
 
 		/* This wakes up those who wait for a migration entry to go. */
 		folio_unlock(src);
 		if (dst != src) {
-			/* If it is not mapped, the process has freed it. */
-			nr_moved += atomic_read(&dst->_mapcount) >= 0;
+			nr_moved += swapmig_group_arrived(group, dst);
 			folio_unlock(dst);
 			folio_put(dst);
 			old[nr_copied++] = &src->page;
@@ -530,19 +728,22 @@ static void swapmig_group_migrate(struct swapmig_call *call, struct swapmig_grou
 			list_add(&src->lru, &chunk->unmapped);
 		} else if (test_bit(i, group->isolated)) {
 			swapmig_account_isolated(src, 1);
-			list_add(&src->lru, test_bit(group->first + i, call->batch.evict) ?
-				 &chunk->swap : move);
+			evict = test_bit(group->first + i, call->batch.evict);
+			list_add(&src->lru, swapmig_batch_list(call, chunk, src, evict));
 		} else {
 			/* If it is not mapped, the process has freed it. */
-			call->nr_busy += folio_mapped(src);
+			if (folio_mapped(src))
+				call->nr_busy += nr_pages;
 			folio_put(src);
 		}
 	}
 	release_pages(old, nr_copied);
 
-	call->nr_moved += nr_moved;
-	count_vm_events(SWAPMIG_MOVED, nr_moved);
-	count_vm_events(PGMIGRATE_SUCCESS, nr_copied);
+	call->nr_moved += nr_moved * nr_pages;
+	count_vm_events(SWAPMIG_MOVED, nr_moved * nr_pages);
+	count_vm_events(PGMIGRATE_SUCCESS, nr_copied * nr_pages);
+	if (nr_pages > 1)
+		count_vm_events(THP_MIGRATION_SUCCESS, nr_copied);
 }
 
 static bool swapmig_batch_waiters(struct folio **folios, unsigned int nr)
@@ -587,7 +788,7 @@ void swapmig_batch_migrate(struct swapmig_call *call, struct swapmig_chunk *chun
 	nr_groups = DIV_ROUND_UP(call->batch.nr, SWAPMIG_GROUP_PAGES);
 	bitmap_set(groups, 0, nr_groups);
 	for (; nr_groups; nr_groups--) {
-		struct swapmig_group group = { };
+		struct swapmig_group group = { .by_rmap = call->batch.by_rmap };
 		unsigned int next;
 
 		/* To look for waiters takes time, too: not for each group. */
@@ -604,6 +805,7 @@ void swapmig_batch_migrate(struct swapmig_call *call, struct swapmig_chunk *chun
 		cond_resched();
 	}
 	call->batch.nr = 0;
+	call->batch.by_rmap = false;
 	bitmap_zero(call->batch.evict, SWAPMIG_CHUNK_PAGES);
 	swapmig_account_list(&chunk->unmapped, 1);
 }

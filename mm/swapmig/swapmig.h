@@ -95,11 +95,13 @@ struct swapmig_chunk {
  *	reference of each entry is ours
  * @evict: which of @folios take the swap path
  * @nr: the number of @folios
+ * @by_rmap: some of @folios are huge or of a file, and are mapped again by rmap.c
  */
 struct swapmig_batch {
 	struct folio *folios[SWAPMIG_CHUNK_PAGES];
 	DECLARE_BITMAP(evict, SWAPMIG_CHUNK_PAGES);
 	unsigned int nr;
+	bool by_rmap;
 };
 
 /**
@@ -247,7 +249,9 @@ int swapmig_move(struct swapmig_call *call, struct list_head *folios);
 /* batch.c */
 bool swapmig_batch_suits(struct vm_area_struct *vma);
 bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,
-			unsigned long addr, pte_t *ptep, struct page *page, bool evict);
+			unsigned long addr, pte_t *ptep, struct folio *folio, bool evict);
+bool swapmig_batch_take_huge(struct swapmig_batch *batch, struct vm_area_struct *vma,
+			     unsigned long addr, pmd_t *pmd, struct page *page);
 void swapmig_batch_migrate(struct swapmig_call *call, struct swapmig_chunk *chunk);
 
 /* sharing.c */

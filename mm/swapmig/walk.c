@@ -187,24 +187,53 @@ static bool swapmig_redirect_present(struct swapmig_scan *wc,
 	return true;
 }
 
+/*
+ * May the pages of the file join the batch?  Where others of the batch get slots, that may
+ * discard what is on the device.  A loop device would then wait for pages of its file.
+ * Nothing in the batch marks a file as one that must not be evicted.
+ */
+static bool swapmig_walk_may_take_file(struct swapmig_scan *wc)
+{
+	return !wc->call->evict || (wc->may_evict_file &&
+		(wc->call->path == SWAPMIG_DIRECT || wc->call->hot_only));
+}
+
 /* Unmap the page, if it is a common one and there is room in the chunk. */
 static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vma,
-			      unsigned long addr, pte_t *pte, struct page *page)
+			      unsigned long addr, pte_t *pte, struct folio *folio)
 {
-	if (!wc->take || (!wc->direct && !SWAP_ENTRIES_EXCLUSIVE) ||
-	    wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES ||
-	    !node_isset(page_to_nid(page), wc->call->map.sources))
+	bool evict = !wc->direct;
+
+	if (!wc->take || wc->chunk->nr_pages >= SWAPMIG_CHUNK_PAGES)
 		return false;
+	if (!folio_test_anon(folio)) {
+		if (!swapmig_walk_may_take_file(wc))
+			return false;
+		evict = false;
+	} else if (evict && !SWAP_ENTRIES_EXCLUSIVE) {
+		return false;
+	}
 
 	/* A long row of pages that are taken would keep the LRU locked. */
 	swapmig_lru_unlock(&wc->lru);
-	if (!swapmig_batch_take(&wc->call->batch, vma, addr, pte, page, !wc->direct))
+	if (!swapmig_batch_take(&wc->call->batch, vma, addr, pte, folio, evict))
 		return false;
 
 	wc->chunk->nr_pages++;
 	if (!wc->taken_end)
 		wc->taken = addr;
 	wc->taken_end = addr + PAGE_SIZE;
+	return true;
+}
+
+/* A huge page fills a chunk. */
+static bool swapmig_walk_take_huge(struct swapmig_scan *wc, struct vm_area_struct *vma,
+				   unsigned long addr, pmd_t *pmd, struct page *page)
+{
+	if (!wc->take || !wc->direct || wc->chunk->nr_pages ||
+	    !swapmig_batch_take_huge(&wc->call->batch, vma, addr, pmd, page))
+		return false;
+	wc->chunk->nr_pages = max_t(unsigned int, HPAGE_PMD_NR, SWAPMIG_CHUNK_PAGES);
 	return true;
 }
 
@@ -241,8 +270,12 @@ static bool swapmig_walk_present(struct swapmig_scan *wc, struct vm_area_struct 
 {
 	struct folio *folio = page_folio(page);
 
-	if (wc->choose &&
-	    node_isset(folio_nid(folio), wc->call->map.sources)) {
+	if (!node_isset(folio_nid(folio), wc->call->map.sources)) {
+		if (folio_test_swapcache(folio))
+			swapmig_redirect_present(wc, folio, page);
+		return true;
+	}
+	if (wc->choose) {
 		if (folio == wc->done)
 			return true;
 		if (!swapmig_walk_choose(wc, swapmig_walk_hot(wc, vma, addr, end, pte, page))) {
@@ -251,7 +284,7 @@ static bool swapmig_walk_present(struct swapmig_scan *wc, struct vm_area_struct 
 			return true;
 		}
 	}
-	if (swapmig_walk_take(wc, vma, addr, pte, page))
+	if (swapmig_walk_take(wc, vma, addr, pte, folio))
 		return true;
 	if (folio_test_swapcache(folio) &&
 	    !swapmig_redirect_present(wc, folio, page))
@@ -442,6 +475,7 @@ static int swapmig_walk_huge_pmd(pmd_t *pmd, unsigned long addr,
 	if (is_huge_zero_page(page) ||
 	    !node_isset(page_to_nid(page), wc->call->map.sources) ||
 	    !swapmig_walk_choose(wc, swapmig_hot_pmd(walk->vma, addr, pmd)) ||
+	    swapmig_walk_take_huge(wc, walk->vma, addr, pmd, page) ||
 	    swapmig_walk_page(wc, walk->vma, addr, page, HPAGE_PMD_NR))
 		return 0;
 	wc->call->next = addr;
