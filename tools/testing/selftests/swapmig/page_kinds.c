@@ -565,12 +565,9 @@ SM_TEST_F(kinds, file_shared_new)
 	returns(_metadata, self, self->addr);
 }
 
-/* Pages that the memory of two areas has in common. */
-SM_TEST_F(kinds, ksm)
+/* Map two areas that have all pages in common. */
+static void merged(SM_ARGS(kinds))
 {
-	long want = sm_pages(self->len), i;
-
-	SM_NEED(sm_lacks_ksm());
 	self->addr = sm_map(self->len);
 	self->more = sm_map(self->len);
 	ASSERT_TRUE(self->addr && self->more);
@@ -578,8 +575,16 @@ SM_TEST_F(kinds, ksm)
 	sm_fill(self->more, self->len, SEED);
 	ASSERT_EQ(0, madvise(self->addr, self->len, MADV_MERGEABLE));
 	ASSERT_EQ(0, madvise(self->more, self->len, MADV_MERGEABLE));
-	ASSERT_EQ(0, sm_merge(want));
+	ASSERT_EQ(0, sm_merge(sm_pages(self->len)));
 	ASSERT_EQ(0, sm_unbind());
+}
+
+SM_TEST_F(kinds, ksm)
+{
+	long want = sm_pages(self->len), i;
+
+	SM_NEED(sm_lacks_ksm());
+	merged(_metadata, self);
 	ASSERT_EQ(want, sm_on_node(0, self->more, self->len, sm_node(0)));
 
 	leaves(_metadata, self, self->addr);
@@ -591,6 +596,18 @@ SM_TEST_F(kinds, ksm)
 	rewritable(_metadata, self, self->addr);
 	for (i = 0; i < want; i++)
 		ASSERT_TRUE(sm_page_is(self->more + i * sm_page, SEED, i));
+}
+
+/* KSM still knows the pages, but only one page-table entry maps each. */
+SM_TEST_F(kinds, ksm_alone)
+{
+	SM_NEED(sm_lacks_ksm());
+	merged(_metadata, self);
+	ASSERT_EQ(0, munmap(self->more, self->len));
+	self->more = NULL;
+	leaves(_metadata, self, self->addr);
+	returns(_metadata, self, self->addr);
+	rewritable(_metadata, self, self->addr);
 }
 
 /* A page that may be thrown away is either whole or zero afterwards. */
