@@ -605,9 +605,7 @@ SM_TEST_F(kinds, ksm_alone)
 	merged(_metadata, self);
 	ASSERT_EQ(0, munmap(self->more, self->len));
 	self->more = NULL;
-	leaves(_metadata, self, self->addr);
-	returns(_metadata, self, self->addr);
-	rewritable(_metadata, self, self->addr);
+	leaves_and_returns(_metadata, self);
 }
 
 /* A page that may be thrown away is either whole or zero afterwards. */
