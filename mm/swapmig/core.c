@@ -109,8 +109,13 @@ static void swapmig_migrate_chunk(struct swapmig_call *call,
 	/* First, as somebody may wait for these. */
 	swapmig_batch_migrate(call, chunk);
 	swapmig_evict(call, &chunk->swap, &chunk->unmapped);
-	swapmig_move(call, &chunk->direct);
-	swapmig_evict(call, &chunk->direct, &chunk->unmapped);
+	/*
+	 * Only what has no room is evicted.  A page that is too busy to be moved is in use:
+	 * the process would have to read it back at once.
+	 */
+	if (swapmig_move(call, &chunk->direct) == -ENOMEM)
+		swapmig_evict(call, &chunk->direct, &chunk->unmapped);
+	list_splice_init(&chunk->direct, &call->leftover);
 	/*
 	 * A file page has no refault node: if it were dropped, it would come back
 	 * wherever it is read, and other users would have to read it, too.
@@ -277,14 +282,15 @@ static pid_t swapmig_mm_pid(struct mm_struct *mm)
  * This is the engine of migrate_pages(2) and of cpuset memory migration.
  *
  * Each page on a source node, see swapmig_nodemap_init(), takes the preferred path, or
- * else the other one.  On the swap path it is evicted: written to swap, and allocated
- * on its refault node when it is next touched.  Page cache of a file is moved on all
- * paths.  It is dropped only if its target node is full and swapmig_may_evict_file()
- * allows that.  References do not protect a page.  The call waits for write-back: when it
- * returns, the frames of evicted pages are free.  On the direct path a page is moved
- * at once.  On the path "auto" a page is moved if the process has accessed it during a
- * sampling window, see swapmig_hot_sample(), and evicted otherwise.  Pages that are in
- * swap already get the same refault nodes.  Policies are not modified.
+ * else the other one.  But no page is evicted because it is too busy to be moved.  On
+ * the swap path a page is evicted: written to swap, and allocated on its refault node
+ * when it is next touched.  Page cache of a file is moved on all paths.  It is dropped
+ * only if its target node is full and swapmig_may_evict_file() allows that.  References
+ * do not protect a page.  The call waits for write-back: when it returns, the frames of
+ * evicted pages are free.  On the direct path a page is moved at once.  On the path
+ * "auto" a page is moved if the process has accessed it during a sampling window, see
+ * swapmig_hot_sample(), and evicted otherwise.  Pages that are in swap already get the
+ * same refault nodes.  Policies are not modified.
  *
  * mmap_lock is held for reading, for one chunk at a time, and never across I/O, copying
  * or waiting.  The call ends early if the caller is killed or the process exits.

@@ -75,7 +75,7 @@ struct swapmig_nodemap {
  * @swap: folios that are evicted, or else moved, the lowest address last, as reclaim takes
  *	its lists from the tail
  * @unmapped: folios to be evicted that the batch has unmapped and given a slot
- * @direct: folios that are moved, or else evicted
+ * @direct: folios that are moved, and evicted only if their target node is full
  * @files: file folios that are moved, and dropped only if their target node is full
  * @unevictable: folios that may only be moved, hugetlb included
  * @nr_pages: base pages on all lists and in the batch
@@ -113,7 +113,7 @@ struct swapmig_batch {
  * @evict: pages may be evicted; otherwise they are only moved
  * @evict_shared: shared pages may be evicted, and given refault nodes in swap
  * @nr_evicted: base pages evicted
- * @leftover: isolated folios that could not be evicted
+ * @leftover: isolated folios that could not be evicted, or not be moved though there was room
  * @in_flight: a ring of chunks whose eviction is under way
  * @nr_submitted: chunks added to the ring so far
  * @late: isolated folios that have been written, but that something still refers to
