@@ -9,6 +9,7 @@ help:
 #: make test     all tests; ends with "N passed, N failed, N skipped"
 #: make soak     all races at once, MINUTES=10 on each kernel; prints its SEED=N
 #: make bench    measure it beside the unmodified kernel and a later one
+#: make picture  the picture of "swapmig watch" in README
 #: make boot     a shell in the patched guest
 #: make vm       a Debian 12 system with our packages, its services and containers
 #: make tree     the patched kernel tree, in out/linux: edit there,
@@ -59,7 +60,7 @@ override CMD := $(value CMD)
 export CMD
 endif
 
-run test soak bench series deb lint:
+run test soak bench picture series deb lint:
 	@scripts/$@.sh
 
 # A command that fails in the guest is no error of make's: make that is asked a question
@@ -79,4 +80,4 @@ refresh:
 clean:
 	rm -rf out
 
-.PHONY: help run test soak bench boot vm tree refresh series deb lint clean
+.PHONY: help run test soak bench picture boot vm tree refresh series deb lint clean

@@ -31,6 +31,7 @@ declare -A group=(
 		libncurses-dev:/usr/include/ncurses.h libnuma-dev:/usr/include/numa.h'
 	[outsiders]='stress-ng:stress-ng trinity:trinity'
 	[bench]='gnuplot-nox:gnuplot redis-tools:redis-check-rdb'
+	[picture]='termtosvg:termtosvg bsdutils:script gcc:gcc libc6-dev:/usr/include/stdio.h perl:perl'
 	[lint]='sparse:sparse shellcheck:shellcheck python3-docutils:/usr/bin/rst2html
 		mandoc:mandoc'
 )
