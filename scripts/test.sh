@@ -29,7 +29,8 @@
 #	kcsan/*			some, on a kernel that finds data races. Only with DEBUG=1
 #				or DEBUG=kcsan
 #	real/*			a Debian system with our packages (scripts/vm.sh), and its services:
-#				Redis, a container, units; then a purge. Only with REAL=1
+#				Redis, a container, PostgreSQL, units; a reboot, and a purge.
+#				Only with REAL=1
 #	ia64/*			what our code compiles to with a cross compiler. Only
 #				with ARCH=ia64: to build the compiler takes a while
 #
@@ -696,7 +697,8 @@ if [ "${REAL:-}" ]; then
 	"$TOP/scripts/vm-image.sh" >/dev/null
 	gcc -O2 -Wall -Werror -static -o "$OUT/test/worker" "$TOP/scripts/guest/worker.c"
 	rm -f "$OUT/test/real.qcow2"
-	real real 'redis podman slice swapfile zswap frozen tool'
+	real real 'redis podman postgresql slice swapfile zswap frozen tool settings'
+	real real-reboot reboot
 	real real-debian purge KERNEL=debian
 	rm -f "$OUT/test/real.qcow2"
 	summary

@@ -30,9 +30,10 @@ done_testing()
 	[ $failed = 0 ]
 }
 
-# Tests of figures that say what they have found: same WANTED FOUND, at_least LIMIT FOUND
+# Tests of figures that say what they have found: same WANTED FOUND, at_least LIMIT FOUND, ...
 same() { echo "wanted $1, found $2"; [ "$1" = "$2" ]; }
 at_least() { echo "at least $1, found $2"; [ "$2" -ge "$1" ]; }
+at_most() { echo "at most $1, found $2"; [ "$2" -le "$1" ]; }
 
 # Wait for what has to come, however long that takes: the machine has a time limit.
 until_true()
@@ -48,6 +49,7 @@ counter() { sed -n "s/^swapmig_$1 //p" /proc/vmstat; }
 remember() { evicted=$(counter evicted) moved=$(counter moved) hits=$(counter refault_hit); }
 more_evicted() { at_least "$1" $(($(counter evicted) - evicted)); }
 more_moved() { at_least "$1" $(($(counter moved) - moved)); }
+more_left() { at_least "$1" $(($(counter evicted) + $(counter moved) - evicted - moved)); }
 more_hits() { at_least "$1" $(($(counter refault_hit) - hits)); }
 
 # field NAME: on stdin, lines of numa_maps; the sum of what they count as NAME
