@@ -10,6 +10,7 @@ RACE_TEST(split);
 RACE_TEST(merge);
 RACE_TEST(direct_io);
 RACE_TEST(stores);
+RACE_TEST(loads);
 RACE_TEST(vmsplice);
 RACE_TEST(userfault);
 RACE_TEST(write_protect);

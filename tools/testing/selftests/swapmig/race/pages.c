@@ -295,6 +295,63 @@ static const struct race race_stores = {
 	.name = "stores", .round = round_stores, .rounds = 20,
 };
 
+/*
+ * One thread writes a page now and then and tells of it, another reads all of them, again
+ * and again. A read may not be older than what has been told before: it would come from a
+ * frame that the page has left.
+ */
+#define LOADS	64	/* pages */
+#define PASSES	4	/* of writing, in a round */
+
+struct loads {
+	char *addr;
+	long told;	/* the pass, times LOADS, plus the page that has been written */
+	int end;
+	pthread_t thread;
+};
+
+static void *write_and_tell(void *arg)
+{
+	struct loads *l = arg;
+	long nr;
+
+	for (nr = LOADS; nr < (PASSES + 1) * LOADS; nr++) {
+		__atomic_store_n((long *)(l->addr + nr % LOADS * sm_page), nr,
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&l->told, nr, __ATOMIC_RELEASE);
+		usleep(100);
+	}
+	__atomic_store_n(&l->end, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static int round_loads(struct race_run *run, long nr)
+{
+	struct loads l = { .addr = run->scratch };
+	long i, told, old = 0;
+
+	sm_fill(run->scratch, RACE_SCRATCH, nr);
+	for (i = 0; i < LOADS; i++)
+		*(long *)(l.addr + i * sm_page) = 0;
+	/* What they read and write must not be in one TLB. */
+	RACE_CHECK(run, !sm_pin(0));
+	RACE_CHECK(run, !pthread_create(&l.thread, NULL, write_and_tell, &l));
+	RACE_CHECK(run, !sm_pin(1));
+	while (!__atomic_load_n(&l.end, __ATOMIC_RELAXED)) {
+		told = __atomic_load_n(&l.told, __ATOMIC_ACQUIRE);
+		for (i = told; i > told - LOADS && i >= LOADS; i--)
+			old += __atomic_load_n((long *)(l.addr + i % LOADS * sm_page),
+					       __ATOMIC_RELAXED) < i;
+	}
+	RACE_CHECK(run, !pthread_join(l.thread, NULL) && !sm_unpin());
+	RACE_CHECK(run, !old);
+	return 1;
+}
+
+static const struct race race_loads = {
+	.name = "loads", .round = round_loads, .rounds = 10,
+};
+
 /* The pipe refers to the very pages. */
 static int round_vmsplice(struct race_run *run, long nr)
 {
@@ -475,5 +532,6 @@ static const struct race race_write_protect = {
 const struct race * const races_of_pages[] = {
 	&race_dontneed, &race_lazyfree, &race_pageout, &race_collapse,
 	&race_split, &race_merge, &race_direct_io, &race_stores,
-	&race_vmsplice, &race_userfault, &race_write_protect, NULL,
+	&race_loads, &race_vmsplice, &race_userfault, &race_write_protect,
+	NULL,
 };
