@@ -57,14 +57,16 @@ void swapmig_account_list(struct list_head *folios, int sign)
 
 	list_for_each_entry(folio, folios, lru) {
 		enum node_stat_item next = NR_ISOLATED_ANON + folio_is_file_lru(folio);
+		/* Flags in the same word may change, as when write-back ends, but not the node. */
+		struct pglist_data *next_pgdat = data_race(folio_pgdat(folio));
 
 		if (folio_test_hugetlb(folio))
 			continue;
-		if (nr_pages && (folio_pgdat(folio) != pgdat || next != item)) {
+		if (nr_pages && (next_pgdat != pgdat || next != item)) {
 			mod_node_page_state(pgdat, item, nr_pages);
 			nr_pages = 0;
 		}
-		pgdat = folio_pgdat(folio);
+		pgdat = next_pgdat;
 		item = next;
 		nr_pages += sign * (long)folio_nr_pages(folio);
 	}
