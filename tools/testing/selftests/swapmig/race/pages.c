@@ -234,6 +234,12 @@ static const struct race race_direct_io = {
 	.round = round_direct_io, .rounds = 10,
 };
 
+/* What is written to a page and read from it. */
+static long *word(char *addr, long page)
+{
+	return (long *)(addr + page * sm_page);
+}
+
 /*
  * Threads that write to different words of the same pages, one as programs do and the
  * other through the page tables, which takes a fault wherever a page has been unmapped.
@@ -256,11 +262,9 @@ static void *store(void *arg)
 
 	for (nr = 0; !__atomic_load_n(&s->end, __ATOMIC_RELAXED); nr++) {
 		for (i = 0; i < STORES; i++) {
-			long *word = (long *)(s->addr + i * sm_page);
-
-			if (__atomic_load_n(word, __ATOMIC_RELAXED) != nr)
+			if (__atomic_load_n(word(s->addr, i), __ATOMIC_RELAXED) != nr)
 				s->lost = true;
-			__atomic_store_n(word, nr + 1, __ATOMIC_RELAXED);
+			__atomic_store_n(word(s->addr, i), nr + 1, __ATOMIC_RELAXED);
 		}
 	}
 	return NULL;
@@ -275,10 +279,10 @@ static int round_stores(struct race_run *run, long nr)
 
 	sm_fill(run->scratch, RACE_SCRATCH, nr);
 	for (i = 0; i < STORES; i++)
-		*(long *)(s.addr + i * sm_page) = 0;
+		*word(s.addr, i) = 0;
 	RACE_CHECK(run, !pthread_create(&s.thread, NULL, store, &s));
 	for (i = 0; i < 100 * STORES; i++) {
-		long *other = (long *)(s.addr + i % STORES * sm_page) + 1;
+		long *other = word(s.addr, i % STORES) + 1;
 
 		to.iov_base = other;
 		RACE_CHECK(run, process_vm_writev(getpid(), &from, 1, &to, 1, 0) ==
@@ -316,8 +320,7 @@ static void *write_and_tell(void *arg)
 	long nr;
 
 	for (nr = LOADS; nr < (PASSES + 1) * LOADS; nr++) {
-		__atomic_store_n((long *)(l->addr + nr % LOADS * sm_page), nr,
-				 __ATOMIC_RELAXED);
+		__atomic_store_n(word(l->addr, nr % LOADS), nr, __ATOMIC_RELAXED);
 		__atomic_store_n(&l->told, nr, __ATOMIC_RELEASE);
 		usleep(100);
 	}
@@ -327,21 +330,21 @@ static void *write_and_tell(void *arg)
 
 static int round_loads(struct race_run *run, long nr)
 {
-	struct loads l = { .addr = run->scratch };
-	long i, told, old = 0;
+	struct loads l = { .addr = run->scratch, .told = LOADS - 1 };
+	bool old = false;
+	long i, told;
 
 	sm_fill(run->scratch, RACE_SCRATCH, nr);
 	for (i = 0; i < LOADS; i++)
-		*(long *)(l.addr + i * sm_page) = 0;
-	/* What they read and write must not be in one TLB. */
+		*word(l.addr, i) = i;
+	/* A TLB that both use would not be stale. */
 	RACE_CHECK(run, !sm_pin(0));
 	RACE_CHECK(run, !pthread_create(&l.thread, NULL, write_and_tell, &l));
 	RACE_CHECK(run, !sm_pin(1));
 	while (!__atomic_load_n(&l.end, __ATOMIC_RELAXED)) {
 		told = __atomic_load_n(&l.told, __ATOMIC_ACQUIRE);
-		for (i = told; i > told - LOADS && i >= LOADS; i--)
-			old += __atomic_load_n((long *)(l.addr + i % LOADS * sm_page),
-					       __ATOMIC_RELAXED) < i;
+		for (i = told; i > told - LOADS; i--)
+			old |= __atomic_load_n(word(l.addr, i % LOADS), __ATOMIC_RELAXED) < i;
 	}
 	RACE_CHECK(run, !pthread_join(l.thread, NULL) && !sm_unpin());
 	RACE_CHECK(run, !old);
