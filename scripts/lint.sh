@@ -33,12 +33,33 @@ check_checkpatch()
 	[ -z "$said" ]
 }
 
+# The objects of the base's files that we change.
+changed_objects()
+{
+	ours '\.c\.[^.]+\.patch$' | grep -vE '^(arch|tools)/' |
+		sed 's/\.c\.[^.]*\.patch$/.o/' | sort -u
+}
+
+# configured TREE OBJECTS TARGET...: those that the configuration in OBJECTS has. When make
+# is told to build an object, it does not look there.
+configured()
+{
+	local tree=$1 objects=$2 target symbol
+	shift 2
+
+	for target; do
+		symbol=$(sed -nE "s,^[a-z-]+-\\$\((\w+)\).*\s$(basename "$target")/?(\s.*)?$,\1,p" \
+			"$OUT/$tree/$(dirname "$target")/Makefile")
+		[ -n "$symbol" ] && ! grep -qx "$symbol=y" "$objects/.config" || echo "$target"
+	done
+}
+
 # warnings ARCH TREE TARGET...: what sparse and, for our directory, gcc with W=1 say
 # about these objects, without line numbers.
 warnings()
 {
 	local arch=$1 tree=$2 cross='' start=tinyconfig configs=(common "$1" checks linux) make
-	local objects=$OUT/build/lint-$1-$2 log=$OUT/log/lint-$1-$2.log
+	local objects=$OUT/build/lint-$1-$2 log=$OUT/log/lint-$1-$2.log targets
 	shift 2
 
 	if [ "$arch" = ia64 ]; then
@@ -52,7 +73,8 @@ warnings()
 		"${make[@]}" olddefconfig
 		"${make[@]}" W=1 prepare
 	} >"$log" 2>&1 || return
-	"${make[@]}" C=2 "$@" >>"$log" 2>&1 || return
+	mapfile -t targets < <(configured "$tree" "$objects" "$@")
+	"${make[@]}" C=2 "${targets[@]}" >>"$log" 2>&1 || return
 	if [ -d "$OUT/$tree/mm/swapmig" ]; then
 		# what is compiled already would not be warned about again
 		rm -f "$objects"/mm/swapmig/*.o
@@ -74,8 +96,7 @@ compile()
 		PATH=$("$TOP/scripts/ia64-gcc.sh"):$PATH
 	fi
 	"$TOP/scripts/tree.sh" linux
-	mapfile -t targets < <(ours '\.c\.[^.]+\.patch$' | grep -vE '^(arch|tools)/' |
-		sed 's/\.c\.[^.]*\.patch$/.o/' | sort -u)
+	mapfile -t targets < <(changed_objects)
 	for tree in base linux; do
 		mkdir -p "$OUT/build/lint-$arch-$tree"
 		warnings "$arch" $tree "${targets[@]}" >"$OUT/build/lint-$arch-$tree/warnings" || {
@@ -95,18 +116,13 @@ check_compile() { compile x86_64; }
 check_compile-i386() { compile i386; }
 check_compile-ia64() { compile ia64; }
 
-# without OBJECTS SYMBOL...: the kernel compiles where these symbols are not set, without a
-# warning. OBJECTS is a pattern of what is not built then.
+# without SYMBOL...: the kernel compiles where these symbols are not set, without a warning.
 without()
 {
-	local absent=$1 symbol targets
-	local objects=$OUT/build/lint-without-$2 log=$OUT/log/lint-without-$2.log
+	local symbol targets
+	local objects=$OUT/build/lint-without-$1 log=$OUT/log/lint-without-$1.log
 	local make=(make -C "$OUT/linux" O="$objects" ARCH=x86_64 CC="ccache gcc" -j"$JOBS")
-	shift
 
-	mapfile -t targets < <({ ours '\.c\.[^.]+\.patch$'; echo mm/swapmig/; } |
-		grep -vE '^(arch|tools)/' | sed 's/\.c\.[^.]*\.patch$/.o/' | sort -u |
-		grep -vxE "$absent")
 	mkdir -p "$objects"
 	{
 		"${make[@]}" tinyconfig
@@ -121,6 +137,8 @@ without()
 	for symbol; do
 		! grep "^CONFIG_$symbol=" "$objects/.config" || return
 	done
+	mapfile -t targets < <(changed_objects)
+	mapfile -t targets < <(configured linux "$objects" "${targets[@]}" mm/swapmig/)
 	# what is compiled already would not be warned about again
 	(cd "$objects" && rm -rf mm kernel/cgroup)
 	"${make[@]}" "${targets[@]}" >>"$log" 2>&1 || { log_errors "$log"; return 1; }
@@ -132,11 +150,12 @@ check_compile-without()
 {
 	need build
 	"$TOP/scripts/tree.sh" linux
-	without 'mm/(mempolicy.o|swapmig/)' NUMA &&
-	without 'mm/swap(file|_slots|_state).o' SWAP &&
-	without mm/swapmig/ MIGRATION COMPACTION TRANSPARENT_HUGEPAGE &&
-	without '' MEMCG &&
-	without kernel/cgroup/cpuset.o CPUSETS
+	without NUMA &&
+	without SWAP &&
+	without MIGRATION COMPACTION TRANSPARENT_HUGEPAGE &&
+	without MEMCG &&
+	without MEMORY_HOTPLUG &&
+	without CPUSETS
 }
 
 check_kernel-doc()
