@@ -27,6 +27,13 @@ mapfile -t steps < <("$TOP/scripts/tree.sh" steps)
 last=$(git rev-parse "refs/steps/${steps[-1]}")
 version=$(tree_version "$OUT/base")
 
+# make tree takes an empty step, so that make refresh can fill it.
+before=base
+for step in "${steps[@]}"; do
+	! git diff --quiet "$before" "refs/steps/$step" || die "series/$step: the step changes nothing"
+	before=refs/steps/$step
+done
+
 export_series()
 {
 	rm -rf "$mail"

@@ -228,6 +228,16 @@ refresh_edits()
 	grep -qx block/new.c "$dir/one/series/walk" &&
 	grep -qx '+/\* new hunk \*/' "$dir/one/block/bio.c.walk.patch" &&
 
+	# a new step: it may be empty until there is something to export
+	echo stroll >>"$dir/one/series/order" &&
+	printf '%s\n' 'mm: stroll' '' 'It is more fun.' >"$dir/one/series/stroll" &&
+	fails 2 "series/stroll: the step changes nothing" as_somebody \
+		make -C "$dir/one" --no-print-directory series &&
+	in_one tree &&
+	echo '/* new step */' >>"$linux/block/bio.c" &&
+	in_one refresh STEP=stroll &&
+	grep -qx '+/\* new step \*/' "$dir/one/block/bio.c.stroll.patch" &&
+
 	# another clone gives the same, and the steps have what is theirs
 	(cd "$dir/one" && git ls-files -co --exclude-standard | while read -r path; do
 		[ ! -e "$path" ] || echo "$path"

@@ -305,7 +305,7 @@ steps_id()
 # A commit for each step. Prints the last one.
 commit_steps()
 {
-	local index step commit=base new
+	local index step commit=base
 
 	index=$(index) || exit 1
 	steps_git for-each-ref --format='delete %(refname)' refs/steps | steps_git update-ref --stdin
@@ -313,11 +313,8 @@ commit_steps()
 	for step in $(steps); do
 		check_message "$step"
 		apply_step "$step" "$index"
-		new=$(steps_git write-tree)
-		[ "$new" != "$(steps_git rev-parse "$commit^{tree}")" ] ||
-			die "series/$step: the step changes nothing"
 		commit=$({ message "$step"; echo "Signed-off-by: $GIT_AUTHOR_NAME <$GIT_AUTHOR_EMAIL>"; } |
-			steps_git commit-tree -p "$commit" "$new")
+			steps_git commit-tree -p "$commit" "$(steps_git write-tree)")
 		steps_git update-ref "refs/steps/$step" "$commit"
 	done
 	echo "$commit"
