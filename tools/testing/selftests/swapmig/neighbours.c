@@ -377,8 +377,7 @@ SM_TEST_F(caller, waits_for_no_real_time_task)
 	int *state = sm_share(sm_page);
 	char *page = sm_share(sm_page);
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "there is one CPU only");
+	SM_NEED(sm_lacks_two_cpus());
 	ASSERT_EQ(0, sm_set("/proc/sys/kernel/sched_rt_runtime_us", "-1"));
 	ASSERT_EQ(0, sm_pin(0));
 	*state = STARTING;

@@ -138,6 +138,11 @@ const char *sm_lacks_cpu(int node)
 	return why;
 }
 
+const char *sm_lacks_two_cpus(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN) < 2 ? "there is one CPU only" : NULL;
+}
+
 static int run_on_cpu(int cpu)
 {
 	cpu_set_t set;

@@ -53,6 +53,7 @@ int sm_policy(void *addr, int *mode, unsigned long *nodes);
  * do the same.
  */
 const char *sm_lacks_cpu(int node);
+const char *sm_lacks_two_cpus(void);
 int sm_run_on(int node);
 
 /* Run on @cpu only, until sm_unpin() gives back the CPUs of before the first pin. */

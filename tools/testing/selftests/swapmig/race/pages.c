@@ -328,11 +328,6 @@ static void *write_and_tell(void *arg)
 	return NULL;
 }
 
-static const char *lacks_two_cpus(void)
-{
-	return sysconf(_SC_NPROCESSORS_ONLN) < 2 ? "there is one CPU only" : NULL;
-}
-
 static int round_loads(struct race_run *run, long nr)
 {
 	struct loads l = { .addr = run->scratch, .told = LOADS - 1 };
@@ -357,7 +352,7 @@ static int round_loads(struct race_run *run, long nr)
 }
 
 static const struct race race_loads = {
-	.name = "loads", .lacks = lacks_two_cpus, .round = round_loads, .rounds = 10,
+	.name = "loads", .lacks = sm_lacks_two_cpus, .round = round_loads, .rounds = 10,
 };
 
 /* The pipe refers to the very pages. */
