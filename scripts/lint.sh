@@ -33,34 +33,26 @@ check_checkpatch()
 	[ -z "$said" ]
 }
 
-# The objects of the base's files that we change.
-changed_objects()
+# to_compile TREE OBJECTS [DIR]: the objects of the base's files that we change, and DIR, as
+# far as the configuration in OBJECTS has them: make builds what it is told without looking there.
+to_compile()
 {
-	ours '\.c\.[^.]+\.patch$' | grep -vE '^(arch|tools)/' |
-		sed 's/\.c\.[^.]*\.patch$/.o/' | sort -u
-}
+	local tree=$1 objects=$2 dir=${3:-} target symbol
 
-# configured TREE OBJECTS TARGET...: those that the configuration in OBJECTS has. When make
-# is told to build an object, it does not look there.
-configured()
-{
-	local tree=$1 objects=$2 target symbol
-	shift 2
-
-	for target; do
+	for target in $(ours '\.c\.[^.]+\.patch$' | grep -vE '^(arch|tools)/' |
+			sed 's/\.c\.[^.]*\.patch$/.o/' | sort -u) $dir; do
 		symbol=$(sed -nE "s,^[a-z-]+-\\$\((\w+)\).*\s$(basename "$target")/?(\s.*)?$,\1,p" \
 			"$OUT/$tree/$(dirname "$target")/Makefile")
 		[ -n "$symbol" ] && ! grep -qx "$symbol=y" "$objects/.config" || echo "$target"
 	done
 }
 
-# warnings ARCH TREE TARGET...: what sparse and, for our directory, gcc with W=1 say
-# about these objects, without line numbers.
+# warnings ARCH TREE: what sparse and, for our directory, gcc with W=1 say
+# about what we change, without line numbers.
 warnings()
 {
 	local arch=$1 tree=$2 cross='' start=tinyconfig configs=(common "$1" checks linux) make
 	local objects=$OUT/build/lint-$1-$2 log=$OUT/log/lint-$1-$2.log targets
-	shift 2
 
 	if [ "$arch" = ia64 ]; then
 		cross=ia64-linux-gnu- start=allnoconfig configs=(ia64 linux)
@@ -73,7 +65,7 @@ warnings()
 		"${make[@]}" olddefconfig
 		"${make[@]}" W=1 prepare
 	} >"$log" 2>&1 || return
-	mapfile -t targets < <(configured "$tree" "$objects" "$@")
+	mapfile -t targets < <(to_compile "$tree" "$objects")
 	"${make[@]}" C=2 "${targets[@]}" >>"$log" 2>&1 || return
 	if [ -d "$OUT/$tree/mm/swapmig" ]; then
 		# what is compiled already would not be warned about again
@@ -89,17 +81,16 @@ warnings()
 # does, and calls every walk of page tables unbalanced; lockdep can.
 compile()
 {
-	local arch=$1 tree targets new
+	local arch=$1 tree new
 
 	need build
 	if [ "$arch" = ia64 ]; then
 		PATH=$("$TOP/scripts/ia64-gcc.sh"):$PATH
 	fi
 	"$TOP/scripts/tree.sh" linux
-	mapfile -t targets < <(changed_objects)
 	for tree in base linux; do
 		mkdir -p "$OUT/build/lint-$arch-$tree"
-		warnings "$arch" $tree "${targets[@]}" >"$OUT/build/lint-$arch-$tree/warnings" || {
+		warnings "$arch" $tree >"$OUT/build/lint-$arch-$tree/warnings" || {
 			tail -n 20 "$OUT/log/lint-$arch-$tree.log"
 			die "out/$tree does not compile for $arch, see out/log/lint-$arch-$tree.log"
 		}
@@ -137,8 +128,7 @@ without()
 	for symbol; do
 		! grep "^CONFIG_$symbol=" "$objects/.config" || return
 	done
-	mapfile -t targets < <(changed_objects)
-	mapfile -t targets < <(configured linux "$objects" "${targets[@]}" mm/swapmig/)
+	mapfile -t targets < <(to_compile linux "$objects" mm/swapmig/)
 	# what is compiled already would not be warned about again
 	(cd "$objects" && rm -rf mm kernel/cgroup)
 	"${make[@]}" "${targets[@]}" >>"$log" 2>&1 || { log_errors "$log"; return 1; }
