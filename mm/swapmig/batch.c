@@ -5,7 +5,7 @@
  * migrate_pages() looks for the page-table entries of each page twice, by its reverse
  * mapping, and flushes the TLBs of all CPUs of the process for each page.  Reclaim looks
  * for them once.  The walk has these entries in its hands.  So it replaces them by migration
- * entries itself, with one flush for a page table.  This leaves a batch of locked, unmapped
+ * entries itself, with one flush for all of them.  This leaves a batch of locked, unmapped
  * folios.  Without mmap_lock, a group of them at a time is then copied and mapped, or
  * gets swap entries and is left to evict.c.
  *
@@ -181,13 +181,14 @@ static void swapmig_batch_get_anon_vma(struct swapmig_batch *batch, struct folio
  * @evict: it is to be evicted, not moved; only for anonymous pages
  *
  * Puts a migration entry in place of the page-table entry and locks the folio.  The
- * caller flushes the TLB before it drops the page-table lock.  swapmig_batch_migrate() then
- * moves the folio, puts a swap entry in place, or maps it again.
+ * caller flushes the TLB before it drops mmap_lock.  swapmig_batch_migrate() then moves the
+ * folio, puts a swap entry in place, or maps it again.
  *
  * The folio lock keeps out whatever could map the folio again or find it in the swap
  * cache.  mmap_lock keeps out fork.  So a folio that is found to be mapped once stays so.
  *
- * Context: mmap_lock and the page-table lock are held.  Does not sleep.
+ * Context: mmap_lock and the page-table lock are held, and a flush of the TLB is pending, see
+ * tlb_gather_mmu().  Does not sleep.
  * Return: whether the page has been taken; if not, it is as it was.
  */
 bool swapmig_batch_take(struct swapmig_batch *batch, struct vm_area_struct *vma,

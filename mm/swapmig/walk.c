@@ -18,6 +18,8 @@
 #include <linux/swapops.h>
 #include <trace/events/swapmig.h>
 
+#include <asm/tlb.h>
+
 #include "../internal.h"
 #include "../swap.h"
 #include "lru.h"
@@ -40,7 +42,7 @@ struct swapmig_scan {
 	bool take;		/* pages of the current VMA may join the batch, see batch.c */
 	bool choose;		/* each page has a path of its own */
 	bool direct;		/* the current page takes the direct path */
-	unsigned long taken, taken_end;	/* what to flush before @ptl is dropped */
+	struct mmu_gather tlb;	/* what has joined the batch */
 	bool may_evict_file;	/* the file of the current VMA */
 	struct folio *done;	/* large folio that has been dealt with */
 	struct folio *busy;	/* large folio that could not be isolated */
@@ -220,9 +222,7 @@ static bool swapmig_walk_take(struct swapmig_scan *wc, struct vm_area_struct *vm
 		return false;
 
 	wc->chunk->nr_pages++;
-	if (!wc->taken_end)
-		wc->taken = addr;
-	wc->taken_end = addr + PAGE_SIZE;
+	tlb_flush_pte_range(&wc->tlb, addr, PAGE_SIZE);
 	return true;
 }
 
@@ -235,13 +235,6 @@ static bool swapmig_walk_take_huge(struct swapmig_scan *wc, struct vm_area_struc
 		return false;
 	wc->chunk->nr_pages = max_t(unsigned int, HPAGE_PMD_NR, SWAPMIG_CHUNK_PAGES);
 	return true;
-}
-
-static void swapmig_walk_flush(struct swapmig_scan *wc, struct vm_area_struct *vma)
-{
-	if (wc->taken_end)
-		flush_tlb_range(vma, wc->taken, wc->taken_end);
-	wc->taken_end = 0;
 }
 
 /* Is the page of a PTE hot?  For a large folio, all its entries up to @end count. */
@@ -482,17 +475,20 @@ static int swapmig_walk_huge_pmd(pmd_t *pmd, unsigned long addr,
 	return SWAPMIG_WALK_PAUSED;
 }
 
-static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
-			     struct mm_walk *walk)
+static int swapmig_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
+			    struct mm_walk *walk)
 {
 	struct vm_area_struct *vma = walk->vma;
 	struct swapmig_scan *wc = walk->private;
 	pte_t *mapped_pte, *pte;
 	struct page *page;
 	spinlock_t *ptl;
-	int err;
+	int err = swapmig_walk_pause(wc, addr);
 
 	mmap_assert_locked(walk->mm);
+	if (err)
+		return err;
+
 	wc->done = NULL;
 	wc->busy = NULL;
 	ptl = pmd_trans_huge_lock(pmd, vma);
@@ -509,7 +505,6 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 		return 0;
 	}
 
-	err = 0;
 	mapped_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	wc->ptl = ptl;
 	for (pte = mapped_pte; addr != end; pte++, addr += PAGE_SIZE) {
@@ -551,31 +546,8 @@ static int swapmig_walk_ptes(pmd_t *pmd, unsigned long addr, unsigned long end,
 	}
 	swapmig_lru_unlock(&wc->lru);
 	wc->ptl = NULL;
-	swapmig_walk_flush(wc, vma);
 	pte_unmap_unlock(mapped_pte, ptl);
 	return err;
-}
-
-static int swapmig_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
-			    struct mm_walk *walk)
-{
-	struct swapmig_scan *wc = walk->private;
-	int err = swapmig_walk_pause(wc, addr);
-
-	if (err)
-		return err;
-
-	/*
-	 * A page table that is walked in two chunks is flushed twice.  So if this table may
-	 * not fit into the chunk, leave it to the next chunk, unless this one is still small.
-	 */
-	if (wc->call->batch.nr > SWAPMIG_CHUNK_PAGES / 4 &&
-	    wc->chunk->nr_pages + ((end - addr) >> PAGE_SHIFT) > SWAPMIG_CHUNK_PAGES) {
-		wc->call->next = addr;
-		return SWAPMIG_WALK_PAUSED;
-	}
-
-	return swapmig_walk_ptes(pmd, addr, end, walk);
 }
 
 #ifdef CONFIG_HUGETLB_PAGE
@@ -628,11 +600,29 @@ unlock:
 #define swapmig_walk_hugetlb	NULL
 #endif
 
+static int swapmig_walk_pre_vma(unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	struct swapmig_scan *wc = walk->private;
+
+	tlb_start_vma(&wc->tlb, walk->vma);
+	return 0;
+}
+
+/* Architectures that cannot flush the ranges of several VMAs at once flush here. */
+static void swapmig_walk_post_vma(struct mm_walk *walk)
+{
+	struct swapmig_scan *wc = walk->private;
+
+	tlb_end_vma(&wc->tlb, walk->vma);
+}
+
 static const struct mm_walk_ops swapmig_walk_ops = {
 	.test_walk	= swapmig_walk_vma,
 	.pte_hole	= swapmig_walk_hole,
 	.pmd_entry	= swapmig_walk_pmd,
 	.hugetlb_entry	= swapmig_walk_hugetlb,
+	.pre_vma	= swapmig_walk_pre_vma,
+	.post_vma	= swapmig_walk_post_vma,
 };
 
 /**
@@ -668,8 +658,11 @@ int swapmig_walk(struct swapmig_call *call, struct swapmig_chunk *chunk)
 	if (!err) {
 		wc.choose = call->path == SWAPMIG_AUTO;
 		wc.direct = call->path == SWAPMIG_DIRECT || !call->evict;
+		/* One flush for all.  Tasks that zap pages meanwhile see that it is pending. */
+		tlb_gather_mmu(&wc.tlb, mm);
 		err = walk_page_range(mm, call->next, mm->task_size,
 				      &swapmig_walk_ops, &wc);
+		tlb_finish_mmu(&wc.tlb);
 		mmap_read_unlock(mm);
 		swapmig_account_list(&chunk->swap, 1);
 		swapmig_account_list(&chunk->direct, 1);
