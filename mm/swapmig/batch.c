@@ -603,16 +603,18 @@ static void swapmig_group_map_pte(struct swapmig_group *group, unsigned int i,
 static void swapmig_group_map_vma(struct swapmig_group *group, unsigned int first,
 				  unsigned int end, struct vm_area_struct *vma)
 {
+	unsigned long addr, start = 0, nr_pages = vma_pages(vma);
 	struct mm_struct *mm = vma->vm_mm;
-	unsigned long addr, start = 0;
 	spinlock_t *ptl = NULL;
 	pte_t *table = NULL;
 	pmd_t *pmd;
 
 	for (; first < end; first++) {
-		addr = vma_address(&group->src[first]->page, vma);
-		if (addr == -EFAULT)
+		/* Where mappings are small, few of these folios are of this one: be quick. */
+		addr = group->src[first]->index - vma->vm_pgoff;
+		if (addr >= nr_pages)
 			continue;
+		addr = vma->vm_start + (addr << PAGE_SHIFT);
 		if (!table || (addr & PMD_MASK) != start) {
 			if (table)
 				pte_unmap_unlock(table, ptl);
