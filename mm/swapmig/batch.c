@@ -366,8 +366,10 @@ static void swapmig_group_add_to_swap(struct swapmig_call *call,
 				      struct swapmig_group *group)
 {
 	struct reclaim_state rs = { .refault_map = &call->map };
-	unsigned int bit = group->first, end = bit + group->nr;
+	unsigned int bit = group->first, end = bit + group->nr, i, nr = 0;
 	bool protected = false, room = get_nr_swap_pages() > 0;
+	struct folio *folios[SWAPMIG_GROUP_PAGES];
+	swp_entry_t entries[SWAPMIG_GROUP_PAGES];
 	struct mem_cgroup *memcg = NULL;
 	unsigned int noreclaim_flag;
 
@@ -378,8 +380,7 @@ static void swapmig_group_add_to_swap(struct swapmig_call *call,
 	noreclaim_flag = memalloc_noreclaim_save();
 	current->reclaim_state = &rs;
 	for_each_set_bit_from(bit, call->batch.evict, end) {
-		unsigned int i = bit - group->first;
-		struct folio *folio = group->src[i];
+		struct folio *folio = group->src[i = bit - group->first];
 
 		if (folio_memcg(folio) != memcg) {
 			memcg = folio_memcg(folio);
@@ -388,15 +389,22 @@ static void swapmig_group_add_to_swap(struct swapmig_call *call,
 		}
 		/* MADV_FREE may have been faster than the walk. */
 		if (protected || !test_bit(i, group->isolated) || folio_ref_count(folio) > 1 ||
-		    !folio_test_swapbacked(folio))
+		    !folio_test_swapbacked(folio)) {
 			group->dst[i] = folio;
-		else if (!room || (call->path == SWAPMIG_AUTO && folio_test_waiters(folio)))
 			continue;
-		else if (add_to_swap(folio))
-			group->dst[i] = folio;
+		}
+		if (!room || (call->path == SWAPMIG_AUTO && folio_test_waiters(folio)))
+			continue;
+		entries[nr] = folio_alloc_swap(folio);
+		if (entries[nr].val)
+			folios[nr++] = folio;
 		else
 			room = swapmig_may_swap(folio);
 	}
+	swapmig_swapcache_add(folios, entries, nr);
+	for (i = 0; i < group->nr; i++)
+		if (folio_test_swapcache(group->src[i]))
+			group->dst[i] = group->src[i];
 	current->reclaim_state = NULL;
 	memalloc_noreclaim_restore(noreclaim_flag);
 }

@@ -6,6 +6,7 @@
  * only starts write-back, and then takes another page, as any page will do.  Here a
  * certain page has to go: so wait for its write-back, and call reclaim again.  Up to
  * SWAPMIG_IN_FLIGHT chunks are under write-back while the next one is submitted.
+ * For the common folio, swapcache.c does what reclaim would do, many at a time.
  */
 #include <linux/blkdev.h>
 #include <linux/list_sort.h>
@@ -382,17 +383,17 @@ static void swapmig_unmap_folios(struct list_head *folios)
 	memalloc_noreclaim_restore(noreclaim_flag);
 }
 
-static void swapmig_evict_round(struct swapmig_call *call,
-				struct list_head *folios)
+/* Have reclaim write and free folios of any kind.  Returns how many base pages it has freed. */
+static unsigned int swapmig_reclaim(struct swapmig_call *call, struct list_head *folios)
 {
 	struct reclaim_state rs = { .refault_map = &call->map };
-	unsigned long nr_freed;
-	struct blk_plug plug;
+	unsigned int nr_freed;
 
 	swapmig_filter_folios(call, folios);
 	swapmig_write_dirty_files(folios);
+	if (list_empty(folios))
+		return 0;
 
-	blk_start_plug(&plug);
 	current->reclaim_state = &rs;
 	if (SWAP_ENTRIES_EXCLUSIVE)
 		swapmig_unmap_folios(folios);
@@ -401,6 +402,20 @@ static void swapmig_evict_round(struct swapmig_call *call,
 	nr_freed = reclaim_isolated_folios(folios);
 	swapmig_account_list(folios, 1);
 	current->reclaim_state = NULL;
+	return nr_freed;
+}
+
+static void swapmig_evict_round(struct swapmig_call *call,
+				struct list_head *folios)
+{
+	unsigned int nr_freed;
+	struct blk_plug plug;
+	LIST_HEAD(written);
+
+	blk_start_plug(&plug);
+	nr_freed = swapmig_swapcache_write(folios, &written);
+	nr_freed += swapmig_reclaim(call, folios);
+	list_splice(&written, folios);
 	blk_finish_plug(&plug);
 
 	call->nr_evicted += nr_freed;

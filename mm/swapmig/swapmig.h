@@ -21,7 +21,7 @@
 /* The most base pages isolated under one hold of mmap_lock: one huge page. */
 #define SWAPMIG_CHUNK_PAGES	512
 
-/* How many of these are copied and mapped at once: as many as reclaim isolates at once. */
+/* How many of these are handled together: as many as reclaim isolates at once. */
 #define SWAPMIG_GROUP_PAGES	SWAP_CLUSTER_MAX
 #define SWAPMIG_BATCH_GROUPS	(SWAPMIG_CHUNK_PAGES / SWAPMIG_GROUP_PAGES)
 
@@ -210,6 +210,23 @@ void swapmig_evict_make_room(struct swapmig_call *call);
 void swapmig_evict(struct swapmig_call *call, struct list_head *folios,
 		   struct list_head *unmapped);
 void swapmig_evict_finish(struct swapmig_call *call);
+
+/* swapcache.c */
+#ifdef CONFIG_SWAP
+void swapmig_swapcache_add(struct folio **folios, swp_entry_t *entries, unsigned int nr);
+unsigned int swapmig_swapcache_write(struct list_head *folios, struct list_head *written);
+#else
+static inline void swapmig_swapcache_add(struct folio **folios, swp_entry_t *entries,
+					 unsigned int nr)
+{
+}
+
+static inline unsigned int swapmig_swapcache_write(struct list_head *folios,
+						   struct list_head *written)
+{
+	return 0;
+}
+#endif
 
 /* refault.c */
 #ifdef CONFIG_SWAP
